@@ -1,0 +1,1 @@
+"""Digests, identifiers, trust labels, the clock and the error tree: what every room stands on."""

@@ -1,0 +1,168 @@
+"""One answer from one model: the lean path to any pydantic-ai model, with its failures sorted into our
+error tree.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+from stemma.core.errors import ModelError, ModelRefused, ModelUnavailable
+
+if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import; the record and the errors here are needed without it
+    from pydantic_ai.messages import ModelResponse
+    from pydantic_ai.models import Model, ModelRequestParameters
+    from pydantic_ai.settings import ModelSettings
+
+_NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
+_WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's answer and what it took: tokens in and out, seconds of waiting, and US dollars when the
+    price is known.
+    """
+
+    text: str
+    input_tokens: int
+    output_tokens: int
+    seconds: float
+    cost: Decimal | None = None
+
+
+class ProviderUnavailable(ModelUnavailable):
+    """A provider's failure that is worth another try; `retry_after` is the wait in seconds it asked for, if
+    it did.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+async def complete(
+    model: "Model",
+    *,
+    system: str,
+    user: str,
+    settings: Mapping[str, Any] = _NO_SETTINGS,
+    output_schema: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+) -> Completion:
+    """`model`'s answer to `user` under `system`, in one request and without retries.
+
+    `settings` are pydantic-ai model settings (``temperature``, ``max_tokens``, …). With an `output_schema`
+    (JSON Schema) the model is asked for JSON in the provider's own way where it has one; else the prompt
+    alone must ask. `timeout` is the whole wait in seconds.
+
+    Raises ModelUnavailable (rate limit, time-out, connection, server error; with `retry_after` where the
+    provider named a wait), ModelRefused (the model declined), ModelError (anything else that left no usable
+    answer).
+    """
+    from pydantic_ai.exceptions import AgentRunError
+
+    from stemma.models.conversation import conversation_of
+
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(timeout):
+            response = await model.request(
+                conversation_of(system, user),
+                cast("ModelSettings", dict(settings)) if settings else None,
+                _parameters(model, output_schema),
+            )
+    except TimeoutError as error:
+        raise ProviderUnavailable(
+            f"model {model.model_name!r} gave no answer within {timeout:g} s"
+        ) from error
+    except AgentRunError as error:
+        raise _sorted_failure(model.model_name, error) from error
+    return Completion(
+        _text(model.model_name, response),
+        response.usage.input_tokens,
+        response.usage.output_tokens,
+        time.perf_counter() - started,
+        _cost(response),
+    )
+
+
+def _parameters(model: "Model", output_schema: Mapping[str, Any] | None) -> "ModelRequestParameters":
+    from pydantic_ai.models import ModelRequestParameters
+    from pydantic_ai.output import OutputObjectDefinition
+
+    if output_schema is None or not _speaks_json(model):
+        return ModelRequestParameters()
+    wanted = OutputObjectDefinition(
+        json_schema=dict(output_schema),
+        name=output_schema.get("title"),
+        description=output_schema.get("description"),
+    )
+    return ModelRequestParameters(output_mode="native", output_object=wanted)
+
+
+def _speaks_json(model: "Model") -> bool:
+    try:
+        return bool(model.profile.get("supports_json_schema_output", False))
+    except NotImplementedError:  # a model that routes to several others has no profile of its own
+        return False
+
+
+def _text(name: str, response: "ModelResponse") -> str:
+    refusal = (response.provider_details or {}).get("refusal")
+    if isinstance(refusal, Mapping):
+        raise ModelRefused(name, str(refusal["code"]), str(refusal["reason"]))
+    if refusal or response.finish_reason == "content_filter":
+        raise ModelRefused(
+            name, "content_filter", str(refusal or "the provider's content filter stopped the answer")
+        )
+    if response.text is None:
+        raise ModelError(f"model {name!r} answered without any text; the result is missing")
+    return response.text
+
+
+def _cost(response: "ModelResponse") -> Decimal | None:
+    if response.provider_name in (None, "stemma"):
+        return None
+    try:
+        return response.cost().total_price
+    except (
+        LookupError,
+        ValueError,
+        AssertionError,
+    ):  # how pydantic-ai says that it knows no price for this model
+        return None
+
+
+def _sorted_failure(name: str, error: Exception) -> ModelError:
+    from pydantic_ai.exceptions import (
+        ContentFilterError,
+        ModelAPIError,
+        ModelHTTPError,
+        ModelQuotaExceededError,
+        ModelRequestRejectedError,
+    )
+
+    if isinstance(error, ContentFilterError):
+        return ModelRefused(name, "content_filter", str(error))
+    told = " ".join(str(error).split())
+    if isinstance(error, ModelQuotaExceededError):
+        return ModelError(
+            f"model {name!r} has no quota or credit left with its provider; top up the account: {told}"
+        )
+    if isinstance(error, ModelHTTPError):
+        if error.status_code in _WORTH_ANOTHER_TRY or error.status_code >= 500:
+            return ProviderUnavailable(
+                f"model {name!r} is not available (HTTP {error.status_code}): {told}",
+                retry_after=error.retry_after,
+            )
+        if error.status_code in (401, 403):
+            return ModelError(
+                f"model {name!r} rejected the API key (HTTP {error.status_code}); check it: {told}"
+            )
+    elif isinstance(error, ModelAPIError) and not isinstance(error, ModelRequestRejectedError):
+        return ProviderUnavailable(f"model {name!r} is not available: {told}", retry_after=error.retry_after)
+    return ModelError(f"model {name!r} gave no usable answer: {told}")

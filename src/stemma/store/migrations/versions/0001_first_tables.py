@@ -1,0 +1,210 @@
+"""The first tables: ledger, registry, evaluate, release, network."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "completions",
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("output", sa.Text(), nullable=False),
+        sa.Column("input_tokens", sa.Integer(), nullable=False),
+        sa.Column("output_tokens", sa.Integer(), nullable=False),
+        sa.Column("cost", sa.Float(), nullable=True),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_completions")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "contents",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("base_id", KEY, nullable=True),
+        sa.Column("depth", sa.SmallInteger(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["base_id"], ["contents.id"], name=op.f("fk_contents_base_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contents")),
+        sa.UniqueConstraint("digest", name=op.f("uq_contents_digest")),
+    )
+    op.create_table(
+        "gate_verdicts",
+        sa.Column("subject", sa.LargeBinary(), nullable=False),
+        sa.Column("policy", sa.LargeBinary(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("subject", "policy", name=op.f("pk_gate_verdicts")),
+    )
+    op.create_table(
+        "generators",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_generators")),
+    )
+    op.create_table(
+        "ledger_checkpoints",
+        sa.Column("size", KEY, autoincrement=False, nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("size", name=op.f("pk_ledger_checkpoints")),
+    )
+    op.create_table(
+        "ledger_entries",
+        sa.Column("seq", KEY, autoincrement=False, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("leaf", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_ledger_entries")),
+    )
+    op.create_table(
+        "ledger_head",
+        sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("frontier", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_ledger_head_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_head")),
+    )
+    op.create_table(
+        "prompts",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("latest", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_prompts")),
+    )
+    op.create_table(
+        "runs",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("batch", sa.Text(), nullable=False),
+        sa.Column("item", sa.Integer(), nullable=False),
+        sa.Column("network", sa.Text(), nullable=False),
+        sa.Column("manifest", sa.LargeBinary(), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.Column("finished_at", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
+        sa.UniqueConstraint("batch", "item", name=op.f("uq_runs_batch")),
+    )
+    op.create_table(
+        "messages",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("run", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("sent_at", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_messages_run")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
+    )
+    op.create_index("ix_messages_run", "messages", ["run"], unique=False)
+    op.create_table(
+        "sessions",
+        sa.Column("number", KEY, nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("generator", sa.LargeBinary(), nullable=False),
+        sa.Column("prompt_name", sa.Text(), nullable=True),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("parameters", sa.Text(), nullable=False),
+        sa.Column("code_version", sa.Text(), nullable=False),
+        sa.Column("seed", sa.BigInteger(), nullable=True),
+        sa.Column("data_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("trust", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.Text(), nullable=False),
+        sa.Column("finished_at", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["generator"], ["generators.digest"], name=op.f("fk_sessions_generator")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("id", name=op.f("uq_sessions_id")),
+    )
+    op.create_index("ix_sessions_prompt_name", "sessions", ["prompt_name"], unique=False)
+    op.create_table(
+        "candidates",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("session", KEY, nullable=False),
+        sa.Column("content_id", KEY, nullable=False),
+        sa.Column("operator", sa.Text(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("score", sa.Float(), nullable=True),
+        sa.ForeignKeyConstraint(["content_id"], ["contents.id"], name=op.f("fk_candidates_content_id")),
+        sa.ForeignKeyConstraint(["session"], ["sessions.number"], name=op.f("fk_candidates_session")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_candidates")),
+    )
+    op.create_index("ix_candidates_content_id", "candidates", ["content_id"], unique=False)
+    op.create_index("ix_candidates_session", "candidates", ["session"], unique=False)
+    op.create_table(
+        "journal",
+        sa.Column("session", KEY, autoincrement=False, nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("paid", sa.Integer(), nullable=False),
+        sa.Column("missing", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["session"], ["sessions.number"], name=op.f("fk_journal_session")),
+        sa.PrimaryKeyConstraint("session", "key", name=op.f("pk_journal")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "session_steps",
+        sa.Column("session", KEY, autoincrement=False, nullable=False),
+        sa.Column("step", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.LargeBinary(), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["session"], ["sessions.number"], name=op.f("fk_session_steps_session")),
+        sa.PrimaryKeyConstraint("session", "step", name=op.f("pk_session_steps")),
+    )
+    op.create_table(
+        "candidate_parents",
+        sa.Column("candidate_id", KEY, autoincrement=False, nullable=False),
+        sa.Column("parent_id", KEY, autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_candidate_parents_candidate_id")),
+        sa.ForeignKeyConstraint(["parent_id"], ["candidates.id"], name=op.f("fk_candidate_parents_parent_id")),
+        sa.PrimaryKeyConstraint("candidate_id", "parent_id", name=op.f("pk_candidate_parents")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "prompt_versions",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("content_id", KEY, nullable=False),
+        sa.Column("candidate_id", KEY, nullable=True),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("metadata", sa.Text(), nullable=False),
+        sa.Column("trust", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_prompt_versions_candidate_id")),
+        sa.ForeignKeyConstraint(["content_id"], ["contents.id"], name=op.f("fk_prompt_versions_content_id")),
+        sa.ForeignKeyConstraint(["name"], ["prompts.name"], name=op.f("fk_prompt_versions_name")),
+        sa.PrimaryKeyConstraint("name", "version", name=op.f("pk_prompt_versions")),
+    )
+    op.create_index("ix_prompt_versions_candidate_id", "prompt_versions", ["candidate_id"], unique=False)
+    op.create_index("ix_prompt_versions_content_id", "prompt_versions", ["content_id"], unique=False)
+    op.create_table(
+        "prompt_labels",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("moved_at", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["name", "version"],
+            ["prompt_versions.name", "prompt_versions.version"],
+            name=op.f("fk_prompt_labels_name"),
+        ),
+        sa.PrimaryKeyConstraint("name", "label", name=op.f("pk_prompt_labels")),
+    )

@@ -1,0 +1,239 @@
+"""Every table, in one place. A change here needs a migration beside it; a test holds the two together."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+REVISION = "0001"
+"""The migration this code expects; compared with the database's at every opening, without loading Alembic."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite keeps a 64-bit key inside the row's own id only when the type reads INTEGER.
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+# --- ledger -----------------------------------------------------------------------------------------------------------
+
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    Column("seq", _Key, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),  # canonical JSON, hashed as it stands
+    Column("leaf", LargeBinary, nullable=False),  # RFC 6962 leaf hash, 32 bytes
+)
+
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),  # one row; locking it puts appends in line
+    Column("size", BigInteger, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),  # roots of the perfect subtrees, largest first, 32 bytes each
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+ledger_checkpoints = Table(
+    "ledger_checkpoints",
+    metadata,
+    Column("size", _Key, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),  # a C2SP signed note
+    Column("created_at", Text, nullable=False),
+)
+
+# --- registry ---------------------------------------------------------------------------------------------------------
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),  # SHA-256, 32 bytes
+    Column("base_id", _Key, ForeignKey("contents.id")),  # the text whose bytes are the compression dictionary
+    Column("depth", SmallInteger, nullable=False),  # texts to read before this one can be
+    Column("payload", LargeBinary, nullable=False),  # Zstandard frame of the canonical JSON
+)
+
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("latest", Integer, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+generators = Table(
+    "generators",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("number", _Key, primary_key=True),  # what candidates carry: a few bytes a row instead of the id's thirty
+    Column("id", Text, nullable=False, unique=True),
+    Column("generator", LargeBinary, ForeignKey("generators.digest"), nullable=False),
+    Column("prompt_name", Text),
+    Column("model", Text),
+    Column("parameters", Text, nullable=False),
+    Column("code_version", Text, nullable=False),
+    Column("seed", BigInteger),
+    Column("data_digest", LargeBinary),
+    Column("actor", Text, nullable=False),
+    Column("trust", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("result", Text),
+    Column("started_at", Text, nullable=False),
+    Column("finished_at", Text),
+    Index("ix_sessions_prompt_name", "prompt_name"),
+)
+
+candidates = Table(
+    "candidates",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("session", _Key, ForeignKey("sessions.number"), nullable=False),
+    Column("content_id", _Key, ForeignKey("contents.id"), nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("status", SmallInteger, nullable=False),  # registry.candidates.Status
+    Column("reason", Text),
+    Column("score", Float),
+    Index("ix_candidates_content_id", "content_id"),
+    Index("ix_candidates_session", "session"),
+)
+
+candidate_parents = Table(
+    "candidate_parents",
+    metadata,
+    Column("candidate_id", _Key, ForeignKey("candidates.id"), primary_key=True, autoincrement=False),
+    Column("parent_id", _Key, ForeignKey("candidates.id"), primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+prompt_versions = Table(
+    "prompt_versions",
+    metadata,
+    Column("name", Text, ForeignKey("prompts.name"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("content_id", _Key, ForeignKey("contents.id"), nullable=False),
+    Column("candidate_id", _Key, ForeignKey("candidates.id")),
+    Column("author", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("trust", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Index("ix_prompt_versions_content_id", "content_id"),
+    Index("ix_prompt_versions_candidate_id", "candidate_id"),
+)
+
+prompt_labels = Table(
+    "prompt_labels",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),  # counts moves; a writer names the one it read
+    Column("actor", Text, nullable=False),
+    Column("moved_at", Text, nullable=False),
+    ForeignKeyConstraint(["name", "version"], ["prompt_versions.name", "prompt_versions.version"]),
+)
+
+# --- evaluate ---------------------------------------------------------------------------------------------------------
+
+completions = Table(
+    "completions",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),  # SHA-256 of everything the answer may depend on
+    Column("output", Text, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("cost", Float),
+    Column("created_at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("session", _Key, ForeignKey("sessions.number"), primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, primary_key=True),
+    Column("kind", Text, nullable=False),  # task, meta or judge
+    Column("paid", Integer, nullable=False),  # calls this session made for it: 0 when the memo had the answer
+    Column("missing", Text),  # why there is no answer, when the provider gave none
+    sqlite_with_rowid=False,
+)
+
+session_steps = Table(
+    "session_steps",
+    metadata,
+    Column("session", _Key, ForeignKey("sessions.number"), primary_key=True, autoincrement=False),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("state", LargeBinary, nullable=False),  # digest of the random state and the population: replay must meet it
+    Column("summary", Text, nullable=False),
+)
+
+# --- release ----------------------------------------------------------------------------------------------------------
+
+gate_verdicts = Table(
+    "gate_verdicts",
+    metadata,
+    Column("subject", LargeBinary, primary_key=True),  # digest of the prompt that was judged
+    Column("policy", LargeBinary, primary_key=True),  # digest of policy, incumbent, data, model and scorer together
+    Column("verdict", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+# --- network ----------------------------------------------------------------------------------------------------------
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("batch", Text, nullable=False),  # one `stemma run`: the manifest over one file of items
+    Column("item", Integer, nullable=False),
+    Column("network", Text, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),  # digest of the manifest with every prompt pinned
+    Column("request", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("outcome", Text),
+    Column("actor", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("finished_at", Text),
+    UniqueConstraint("batch", "item"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("run", Text, ForeignKey("runs.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("sent_at", Text, nullable=False),
+    Index("ix_messages_run", "run"),
+)
