@@ -1,0 +1,1 @@
+"""Data sets, scorers, the runner and paired comparison."""

@@ -41,7 +41,7 @@ def unfence(text: str) -> str:
     if not text.startswith("```"):
         return text
     fenced = _FENCED.fullmatch(text)
-    return fenced["inside"].strip() if fenced else text
+    return fenced["inside"].strip() if fenced and "```" not in fenced["inside"] else text
 
 
 def normalise(text: str) -> str:

@@ -97,7 +97,9 @@ class Dataset:
         Raises InvalidInput when there are fewer cases than that.
         """
         if not 0 < size <= len(self):
-            raise InvalidInput(f"cannot draw {size} cases of {self.source}; it has {len(self)}, so draw 1 to {len(self)}")
+            raise InvalidInput(
+                f"cannot draw {size} cases of {self.source}; it has {len(self)}, so draw 1 to {len(self)}"
+            )
         seen: Counter[str] = Counter()
         keys = []
         for place, case in enumerate(self.cases):
@@ -147,7 +149,9 @@ def read_dataset(
     if not cases:
         if problems:
             raise InvalidData(
-                path, f"no row can be used ({len(problems)} bad); the first {problems[0].problem}", line=problems[0].line
+                path,
+                f"no row can be used ({len(problems)} bad); the first {problems[0].problem}",
+                line=problems[0].line,
             )
         raise InvalidData(path, "has a header and no rows; add at least one")
     return Dataset(tuple(cases), str(path), names, expected, tuple(problems))

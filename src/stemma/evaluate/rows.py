@@ -70,9 +70,7 @@ def _read_csv(path: Path, columns: Sequence[str], delimiter: str = ",") -> Rows:
     return _csv_rows(path, reader, columns, header, places)
 
 
-def _csv_rows(
-    path: Path, reader: Any, columns: Sequence[str], header: Sequence[str], places: Sequence[int]
-) -> Rows:
+def _csv_rows(path: Path, reader: Any, columns: Sequence[str], header: Sequence[str], places: Sequence[int]) -> Rows:
     width = len(header)
     while True:
         line = reader.line_num + 1
@@ -135,7 +133,9 @@ def _read_parquet(path: Path, columns: Sequence[str]) -> Rows:
         import pyarrow  # an optional extra, and a third of a second to import
         import pyarrow.parquet
     except ImportError as error:
-        raise NotConfigured(f"reading {path} needs pyarrow; install it with: pip install 'stemma-ai[parquet]'") from error
+        raise NotConfigured(
+            f"reading {path} needs pyarrow; install it with: pip install 'stemma-ai[parquet]'"
+        ) from error
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names

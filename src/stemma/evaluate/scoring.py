@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from stemma.core.digests import Json
 from stemma.core.errors import InvalidInput, StemmaError
+from stemma.evaluate.answers import shown
 from stemma.evaluate.data import Case
 
 Ask: TypeAlias = Callable[[str, str], Awaitable[str]]
@@ -39,7 +39,7 @@ class Scorer(Protocol):
     @property
     def name(self) -> str: ...
 
-    def identity(self) -> dict[str, Json]:
+    def identity(self) -> dict[str, Any]:
         """Everything the score depends on beside case and answer, as JSON: a part of the memo's key."""
         ...
 
@@ -82,6 +82,18 @@ async def _awaited(scorer: Scorer, case: Case, scored: Awaitable[Score]) -> Scor
         return await scored
     except Exception as error:
         raise _failure(scorer, case, error) from error
+
+
+def expected_of(case: Case) -> str:
+    """The case's expected answer, for scorers that cannot do without. Raises InvalidInput when it has none."""
+    if case.expected is None:
+        raise InvalidInput("it has no expected answer; name the column that holds it")
+    return case.expected
+
+
+def wrong(problem: str, output: str) -> Score:
+    """A score of 0 that says what was the problem and what was answered."""
+    return Score(0.0, f"{problem}; got {shown(output)}")
 
 
 def _failure(scorer: Scorer, case: Case, error: Exception) -> Exception:

@@ -1,0 +1,1 @@
+"""Prompts, versions, labels, generators, sessions, candidates and lineage."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from stemma.core.digests import canonical_json, digest_bytes, thaw
 from stemma.core.errors import InvalidInput
-from stemma.registry.templates import TemplateFormat, render, variables_of
+from stemma.registry.templates import TemplateFormat, check, render, variables_of
 
 Role: TypeAlias = Literal["system", "user"]
 
@@ -70,6 +70,12 @@ class Prompt:
             found += [name for name in variables_of(self.user, self.template_format) if name not in found]
         return tuple(found)
 
+    def check(self) -> None:
+        """Holds the templates against their format's rules. Raises TemplateError, UnsafeTemplate among them."""
+        check(self.instructions, self.template_format)
+        if self.user is not None:
+            check(self.user, self.template_format)
+
     def with_(self, **changes: Any) -> "Prompt":
         """A copy with the named fields changed."""
         return replace(self, **changes)
@@ -131,7 +137,7 @@ class Prompt:
             shown = tuple(Demonstration(d["input"], d["output"]) for d in content.get("demonstrations", ()))
         except (KeyError, TypeError) as error:
             raise InvalidInput("each demonstration of a prompt has a text 'input' and a text 'output'") from error
-        if not all(isinstance(d.input, str) and isinstance(d.output, str) for d in shown):
+        if any(type(text) is not str for d in shown for text in (d.input, d.output)):
             raise InvalidInput("each demonstration of a prompt has a text 'input' and a text 'output'")
         return cls(
             instructions=content["instructions"],

@@ -49,6 +49,7 @@ ledger_head = Table(
     Column("id", SmallInteger, primary_key=True, autoincrement=False),  # one row; locking it puts appends in line
     Column("size", BigInteger, nullable=False),
     Column("frontier", LargeBinary, nullable=False),  # roots of the perfect subtrees, largest first, 32 bytes each
+    Column("tip", LargeBinary, nullable=False),  # leaf hash of the last entry: the next body carries it
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -56,8 +57,7 @@ ledger_checkpoints = Table(
     "ledger_checkpoints",
     metadata,
     Column("size", _Key, primary_key=True, autoincrement=False),
-    Column("note", Text, nullable=False),  # a C2SP signed note
-    Column("created_at", Text, nullable=False),
+    Column("note", Text, nullable=False),  # a C2SP signed note; nothing unsigned stands beside it
 )
 
 # --- registry ---------------------------------------------------------------------------------------------------------
@@ -167,6 +167,7 @@ completions = Table(
     metadata,
     Column("key", LargeBinary, primary_key=True),  # SHA-256 of everything the answer may depend on
     Column("output", Text, nullable=False),
+    Column("refusal", Text),  # the code, when the model declined; `output` is then its reason
     Column("input_tokens", Integer, nullable=False),
     Column("output_tokens", Integer, nullable=False),
     Column("cost", Float),
@@ -208,16 +209,26 @@ gate_verdicts = Table(
 
 # --- network ----------------------------------------------------------------------------------------------------------
 
+networks = Table(
+    "networks",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("body", Text, nullable=False),  # the manifest with every prompt and passage in it: what a resumed run goes by
+    Column("created_at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 runs = Table(
     "runs",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("batch", Text, nullable=False),  # one `stemma run`: the manifest over one file of items
+    Column("batch", Text, nullable=False),  # one `stemma run`: a network over one list of items
     Column("item", Integer, nullable=False),
-    Column("network", Text, nullable=False),
-    Column("manifest", LargeBinary, nullable=False),  # digest of the manifest with every prompt pinned
+    Column("name", Text, nullable=False),
+    Column("network", LargeBinary, ForeignKey("networks.digest"), nullable=False),
     Column("request", Text, nullable=False),
-    Column("status", Text, nullable=False),
+    Column("status", Text, nullable=False),  # network.run.RunStatus
     Column("outcome", Text),
     Column("actor", Text, nullable=False),
     Column("created_at", Text, nullable=False),
@@ -235,5 +246,6 @@ messages = Table(
     Column("recipient", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("sent_at", Text, nullable=False),
-    Index("ix_messages_run", "run"),
+    Column("answer", Text),
+    UniqueConstraint("run", "position"),
 )

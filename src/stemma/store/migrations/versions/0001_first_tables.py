@@ -16,6 +16,7 @@ def upgrade() -> None:
         "completions",
         sa.Column("key", sa.LargeBinary(), nullable=False),
         sa.Column("output", sa.Text(), nullable=False),
+        sa.Column("refusal", sa.Text(), nullable=True),
         sa.Column("input_tokens", sa.Integer(), nullable=False),
         sa.Column("output_tokens", sa.Integer(), nullable=False),
         sa.Column("cost", sa.Float(), nullable=True),
@@ -55,7 +56,6 @@ def upgrade() -> None:
         "ledger_checkpoints",
         sa.Column("size", KEY, autoincrement=False, nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("size", name=op.f("pk_ledger_checkpoints")),
     )
     op.create_table(
@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
+        sa.Column("tip", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_ledger_head_one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_head")),
     )
@@ -81,18 +82,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_prompts")),
     )
     op.create_table(
+        "networks",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_networks")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "runs",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("batch", sa.Text(), nullable=False),
         sa.Column("item", sa.Integer(), nullable=False),
-        sa.Column("network", sa.Text(), nullable=False),
-        sa.Column("manifest", sa.LargeBinary(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("network", sa.LargeBinary(), nullable=False),
         sa.Column("request", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.Column("finished_at", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["network"], ["networks.digest"], name=op.f("fk_runs_network")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
         sa.UniqueConstraint("batch", "item", name=op.f("uq_runs_batch")),
     )
@@ -105,10 +116,11 @@ def upgrade() -> None:
         sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("sent_at", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_messages_run")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
+        sa.UniqueConstraint("run", "position", name=op.f("uq_messages_run")),
     )
-    op.create_index("ix_messages_run", "messages", ["run"], unique=False)
     op.create_table(
         "sessions",
         sa.Column("number", KEY, nullable=False),

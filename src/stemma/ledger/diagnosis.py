@@ -1,0 +1,142 @@
+"""Which entry is the bad one, when two neighbours do not agree.
+
+Every leaf hash is written twice: computed from its body, and as `tip` in the next body. Where the two differ, either the
+entry was rewritten (with its stored leaf hash) or the next one's `tip` was. Both readings give a whole sequence of leaf
+hashes, and the next anchor, a size with a known root, tells which of them is the log that was signed.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from stemma.core.errors import InvalidInput
+from stemma.ledger.entry import TIP, Entry
+from stemma.ledger.merkle import HASH_SIZE, Frontier, leaf_hash
+from stemma.ledger.snapshot import Head
+
+_CHUNK = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A size at which the root is known: from a checkpoint whose signature holds, from one not checked, or the head."""
+
+    size: int
+    root: bytes
+    name: str
+    is_signed: bool = False
+    is_head: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong; `first_bad` when the data prove which entry is the first bad one, `suspects` when only a range."""
+
+    problem: str
+    first_bad: int | None = None
+    suspects: range | None = None
+
+    @classmethod
+    def at(cls, seq: int, problem: str) -> "Finding":
+        return cls(problem, seq, range(seq, seq + 1))
+
+    @classmethod
+    def among(cls, suspects: range, problem: str) -> "Finding":
+        return cls(problem, suspects[0] if len(suspects) == 1 else None, suspects)
+
+
+def of_disagreement(anchor: Anchor, proven: int) -> Finding:
+    """Neighbours agree everywhere, but the tree does not have the root that `anchor` gives it."""
+    suspects = range(proven, anchor.size)
+    doubt = "" if anchor.is_signed else f", or {anchor.name} was changed"
+    return Finding.among(suspects, f"{_spoken(suspects)} rewritten: {anchor.name} was made of others{doubt}")
+
+
+def of_broken_link(
+    tree: Frontier,
+    leaf: bytes | None,
+    following: Iterator[bytes],
+    head: Head | None,
+    anchors: Iterable[Anchor],
+    proven: int,
+) -> Finding:
+    """The next body does not carry `leaf`, the hash of the last entry.
+
+    `tree` holds all entries before the last one; `leaf` is None when there is none. `following` are the bodies behind.
+    """
+    seq = tree.size + (leaf is not None)
+    body = next(following)
+    after = next(following, None)
+    claimed = _claimed(body)
+    if claimed is None:
+        return Finding.at(seq, f"entry {seq} was changed: its body is not that of an entry")
+    if claimed > seq:
+        return Finding.at(seq, f"entry {seq} is missing: entry {claimed} stands in its place")
+    if claimed < seq:
+        # Entries that were put in push the old ones along; a lone stranger does not.
+        if after is not None and _claimed(after) == claimed + 1:
+            return Finding.at(claimed, f"entry {claimed} was put in: the one that had its number stands at {seq}")
+        return Finding.at(seq, f"entry {seq} was put in: it calls itself entry {claimed}")
+    if leaf is None:
+        return Finding.at(seq, f"entry {seq} was changed: it does not begin a log")
+    seq -= 1
+    rest = following if after is None else chain((after,), following)
+    second = _tip(after) if after is not None else None if head is None else head.tip
+    next_is_vouched_for = second is None or second == leaf_hash(body)
+    later = (_tip(each) for each in rest)
+    tips = chain(later, () if head is None else (head.tip,))
+    if anchor := next((anchor for anchor in anchors if anchor.size > seq), None):
+        changed, unchanged = _roots_with(tree, (_tip(body), leaf), tips, anchor.size)
+        if changed == anchor.root:
+            return _changed(seq)
+        if unchanged == anchor.root and not next_is_vouched_for:
+            return _changed(seq + 1)
+        if anchor.is_signed:
+            suspects = range(proven, seq + 1 if next_is_vouched_for else seq + 2)
+            return Finding.among(suspects, f"{_spoken(suspects)} rewritten: {anchor.name} was made of others")
+    return _changed(seq)
+
+
+def of_broken_tip(tree: Frontier, head: Head, anchors: Iterable[Anchor]) -> Finding | None:
+    """The head does not carry the hash of the entry behind `tree`, the last one; None unless that entry was changed."""
+    seq = tree.size
+    roots = {anchor.root for anchor in anchors if anchor.size == seq + 1}
+    if tree.extend([head.tip]).root() in roots:
+        return _changed(seq)
+    return None
+
+
+def _changed(seq: int) -> Finding:
+    return Finding.at(seq, f"entry {seq} was rewritten: it is not the one that the next entry was written behind")
+
+
+def _roots_with(
+    tree: Frontier, choices: tuple[bytes, bytes], later: Iterator[bytes], size: int
+) -> tuple[bytes | None, bytes | None]:
+    """The roots at `size` of `tree` with either choice appended and then `later`; None when that does not reach so far."""
+    first, second = (tree.extend([choice]) for choice in choices)
+    while first.size < size and (tips := list(islice(later, min(_CHUNK, size - first.size)))):
+        first, second = first.extend(tips), second.extend(tips)
+    return (first.root(), second.root()) if first.size == size else (None, None)
+
+
+def _claimed(body: bytes) -> int | None:
+    """The number that a body gives itself."""
+    try:
+        seq = Entry.from_body(body).seq
+    except InvalidInput:
+        return None
+    return seq if type(seq) is int else None
+
+
+def _tip(body: bytes) -> bytes:
+    try:
+        return bytes.fromhex(body[TIP].decode())
+    except ValueError:
+        return bytes(HASH_SIZE)  # a broken copy of a hash fits nothing
+
+
+def _spoken(entries: range) -> str:
+    if len(entries) == 1:
+        return f"entry {entries[0]} was"
+    return f"one of the entries {entries[0]} to {entries[-1]}, or several, was"

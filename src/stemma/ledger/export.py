@@ -1,0 +1,232 @@
+"""The whole log in one file, to be kept and verified far from its database.
+
+JSON Lines, with ``.zst`` behind its name compressed: a header, the checkpoints, then the entries in order, each body as
+it was hashed::
+
+    {"checkpoints":1,"format":"stemma-ledger","head":{…},"public_key":"stemma+1f3a7c09+ATdv…","version":1}
+    {"checkpoint":{"note":"stemma\\n2\\n…","size":2}}
+    {"entry":{"actor":"ada",…},"leaf":"6e340b…"}
+    {"entry":{"actor":"ada",…},"leaf":"fac542…"}
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import BufferedReader
+from itertools import islice
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any, cast
+
+import zstandard
+
+from stemma.core.digests import canonical_json
+from stemma.core.errors import InvalidData, InvalidInput, LedgerTampered
+from stemma.ledger.merkle import HASH_SIZE
+from stemma.ledger.signing import PublicKey
+from stemma.ledger.snapshot import BATCH, Batch, Head, Snapshot, StoredNote, snapshot
+from stemma.ledger.verification import Verification, verify
+from stemma.store import Store
+
+_FORMAT, _VERSION = "stemma-ledger", 1
+_LONGEST_LINE = 1 << 24  # so that a file of anything else is not read into memory in search of a line's end
+
+# An entry's line is put together and taken apart by position: a JSON parser would take longer than all the hashing.
+_OPENING, _MIDDLE, _CLOSING = b'{"entry":', b',"leaf":"', b'"}\n'
+_LEAF = slice(-len(_CLOSING) - 2 * HASH_SIZE, -len(_CLOSING))
+_BODY = slice(len(_OPENING), _LEAF.start - len(_MIDDLE))
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file that was written, and how much is in it."""
+
+    path: Path
+    entries: int
+    checkpoints: int
+
+
+def export(store: Store, path: Path, *, public_key: PublicKey | None = None) -> Export:
+    """Writes the log in `store` to `path`, whole or not at all; an existing file is replaced.
+
+    `public_key` goes into the header, for readers who have no better source of it. Raises InvalidData when the file
+    cannot be written, LedgerTampered when an entry is so damaged that it cannot stand on a line.
+    """
+    with _written(path) as file, snapshot(store) as taken:
+        header = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "public_key": None if public_key is None else public_key.text,
+            "checkpoints": len(taken.checkpoints),
+            "head": _head_json(taken.head),
+        }
+        file.write(canonical_json(header) + b"\n")
+        for stored in taken.checkpoints:
+            file.write(canonical_json({"checkpoint": {"size": stored.size, "note": stored.note}}) + b"\n")
+        entries = 0
+        for batch in taken.batches:
+            for seq, body, leaf in zip(batch.seqs, batch.bodies, batch.leaves, strict=True):
+                if b"\n" in body or len(leaf) != HASH_SIZE:
+                    raise LedgerTampered("it cannot be exported; see: stemma audit verify", seq=seq)
+                file.write(b"".join((_OPENING, body, _MIDDLE, leaf.hex().encode(), _CLOSING)))
+            entries += len(batch.seqs)
+    return Export(path, entries, len(taken.checkpoints))
+
+
+def verify_export(path: Path, public_key: PublicKey | None = None, *, kept: Sequence[str] = ()) -> Verification:
+    """Verifies an exported log without any database; a problem with an entry names its line.
+
+    Without `public_key` the one in the file's header is used, which proves only that the file has not been damaged: who
+    can rewrite a whole file can sign it with a key of their own. Raises InvalidData, with the line, for what is not an
+    export or was cut off inside a line.
+    """
+    with _read(path) as file:
+        lines = _Lines(path, file)
+        header = _header(lines)
+        if public_key is None and header["public_key"] is not None:
+            try:
+                public_key = PublicKey.parse(header["public_key"])
+            except InvalidInput as error:
+                raise InvalidData(path, str(error), line=1) from error
+        notes = tuple(_stored_note(lines) for _ in range(header["checkpoints"]))
+        before = lines.read
+        found = verify(Snapshot(_head(header, path), notes, _batches(lines)), public_key, kept=kept)
+    if found.problem is None:
+        return found
+    where = f"{path}" if found.first_bad is None else f"{path}:{before + found.first_bad + 1}"
+    return replace(found, problem=f"{where}: {found.problem}")
+
+
+@dataclass
+class _Lines:
+    """A file's lines and how many were read."""
+
+    path: Path
+    file: IO[bytes]
+    read: int = 0
+
+    def one(self) -> Any:
+        """The next line as JSON."""
+        line = self.file.readline(_LONGEST_LINE)
+        self.read += 1
+        try:
+            return json.loads(line)
+        except ValueError as error:
+            raise InvalidData(self.path, "not JSON, so this is not an exported audit log", line=self.read) from error
+
+
+def _batches(lines: _Lines) -> Iterator[Batch]:
+    seq = 0
+    while batch := list(islice(lines.file, BATCH)):
+        count = len(batch)
+        opened = b"".join([line[: _BODY.start] for line in batch]) == _OPENING * count
+        parted = b"".join([line[_BODY.stop : _LEAF.start] for line in batch]) == _MIDDLE * count
+        closed = b"".join([line[_LEAF.stop :] for line in batch]) == _CLOSING * count
+        if not (opened and parted and closed):
+            raise _not_an_entry(lines, batch)
+        leaves = _leaves(b"".join([line[_LEAF] for line in batch]), count)
+        if leaves is None:
+            raise _not_an_entry(lines, batch)
+        yield Batch(tuple(range(seq, seq + count)), tuple([line[_BODY] for line in batch]), leaves)
+        seq += count
+        lines.read += count
+
+
+def _leaves(digits: bytes, count: int) -> tuple[bytes, ...] | None:
+    try:
+        joined = bytes.fromhex(digits.decode())
+    except ValueError:
+        return None
+    if joined.hex().encode() != digits:  # fromhex also takes spaces and capitals, which no export holds
+        return None
+    return tuple([joined[at : at + HASH_SIZE] for at in range(0, count * HASH_SIZE, HASH_SIZE)])
+
+
+def _not_an_entry(lines: _Lines, batch: list[bytes]) -> InvalidData:
+    for number, line in enumerate(batch, lines.read + 1):
+        framed = line[: _BODY.start] == _OPENING and line[_BODY.stop : _LEAF.start] == _MIDDLE
+        if not framed or line[_LEAF.stop :] != _CLOSING or _leaves(line[_LEAF], 1) is None:
+            problem = "not an entry of an exported audit log" if line.endswith(b"\n") else "the file is cut off here"
+            return InvalidData(lines.path, problem, line=number)
+    raise AssertionError("lines that are wrong together are wrong somewhere")
+
+
+def _header(lines: _Lines) -> dict[str, Any]:
+    header = lines.one()
+    if not isinstance(header, dict) or header.get("format") != _FORMAT:
+        raise InvalidData(lines.path, "not an exported audit log: its header does not say so", line=1)
+    if header.get("version") != _VERSION:
+        raise InvalidData(
+            lines.path,
+            f"written in version {header.get('version')!r} of the format, this one knows {_VERSION}; "
+            "upgrade with: pip install --upgrade stemma-ai",
+            line=1,
+        )
+    count, key = header.get("checkpoints"), header.get("public_key")
+    if type(count) is not int or count < 0 or not isinstance(key, str | None):
+        raise InvalidData(lines.path, "the header is damaged", line=1)
+    return header
+
+
+def _head_json(head: Head | None) -> dict[str, Any] | None:
+    return None if head is None else {"size": head.size, "frontier": head.frontier.hex(), "tip": head.tip.hex()}
+
+
+def _head(header: dict[str, Any], path: Path) -> Head | None:
+    stored = header.get("head")
+    if stored is None:
+        return None
+    try:
+        size, frontier, tip = stored["size"], bytes.fromhex(stored["frontier"]), bytes.fromhex(stored["tip"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidData(path, "the log's head in the header is damaged", line=1) from error
+    if type(size) is not int:
+        raise InvalidData(path, "the log's head in the header is damaged", line=1)
+    return Head(size, frontier, tip)
+
+
+def _stored_note(lines: _Lines) -> StoredNote:
+    match lines.one():
+        case {"checkpoint": {"size": int(size), "note": str(note)}}:
+            return StoredNote(size, note)
+    raise InvalidData(lines.path, "not a checkpoint, though the header counts one here", line=lines.read)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under `path` when the block ends, and not at all when it raises."""
+    try:
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
+            unfinished = Path(temporary.name)
+            try:
+                if path.suffix == ".zst":
+                    compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
+                    with compressor.stream_writer(temporary, closefd=False) as compressed:
+                        yield cast("IO[bytes]", compressed)
+                else:
+                    yield cast("IO[bytes]", temporary)
+                temporary.flush()
+                os.fsync(temporary.fileno())
+                unfinished.replace(path)
+            except BaseException:
+                unfinished.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise InvalidData(path, f"the export cannot be written: {error.strerror}; nothing was changed") from error
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with open(path, "rb") as file:
+            if path.suffix != ".zst":
+                yield file
+                return
+            with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as reader:
+                yield BufferedReader(cast("Any", reader), 1 << 20)
+    except OSError as error:
+        raise InvalidData(path, f"the export cannot be read: {error.strerror}") from error
+    except zstandard.ZstdError as error:
+        raise InvalidData(path, f"not a whole Zstandard file: {error}") from error

@@ -1,0 +1,191 @@
+"""Ed25519 keys and signed notes, in the text forms of C2SP (https://c2sp.org/signed-note) that other logs' tools read.
+
+A private key lives in one file, a public key is one line of text to hand around::
+
+    stemma+1f3a7c09+ATdv…
+"""
+
+import base64
+import binascii
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from tempfile import mkstemp
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from stemma.core.errors import InvalidInput, NotConfigured
+
+KEY_FILE = "ledger.key"
+_ED25519 = b"\x01"  # the algorithm's number in signed-note keys
+_PRIVATE_PREFIX = "PRIVATE+KEY+"
+_DASH = "\u2014 "  # an em dash opens every signature line
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """Whose signatures to believe. `text` is the form ``name+hash+base64`` (a C2SP *vkey*)."""
+
+    name: str
+    raw: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> "PublicKey":
+        """Reads the text form. Raises InvalidInput when it is no such key, or its hash is not its own."""
+        name, _, rest = text.strip().partition("+")
+        key_hash, _, encoded = rest.partition("+")
+        raw = _decoded_key(encoded)
+        if not _is_key_name(name) or raw is None or (key := cls(name, raw)).key_hash.hex() != key_hash:
+            raise InvalidInput(
+                f"{text.strip()[:80]!r} is not a public key; it reads name+hash+base64, "
+                "as `stemma audit checkpoint` prints it"
+            )
+        return key
+
+    @cached_property
+    def text(self) -> str:
+        return f"{self.name}+{self.key_hash.hex()}+{base64.b64encode(_ED25519 + self.raw).decode()}"
+
+    @cached_property
+    def key_hash(self) -> bytes:
+        """The four bytes by which a signature names its key."""
+        return sha256(self.name.encode() + b"\n" + _ED25519 + self.raw).digest()[:4]
+
+    def signed_text(self, note: str) -> str:
+        """The text of `note`, once a signature by this key has been found on it and holds.
+
+        Signatures by other keys are passed over, as the standard asks. Raises InvalidInput, saying why, otherwise.
+        """
+        text, signatures = _split_note(note)
+        others = list[str]()
+        for name, key_hash, signature in signatures:
+            if name != self.name or key_hash != self.key_hash:
+                others.append(f"{name}+{key_hash.hex()}")
+                continue
+            try:
+                Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, text.encode())
+            except InvalidSignature:
+                raise InvalidInput(f"the signature by {name}+{key_hash.hex()} does not hold") from None
+            return text
+        raise InvalidInput(f"not signed by {self.name}+{self.key_hash.hex()}, but by {', '.join(others)}")
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Signs checkpoints with an Ed25519 key under a name, which is also the log's origin."""
+
+    name: str
+    key: Ed25519PrivateKey
+
+    @classmethod
+    def load_or_create(cls, folder: Path, name: str = "stemma") -> "Signer":
+        """The key kept in `folder`, made there with the folder on first use (readable by its owner alone).
+
+        Two processes that come first at once end up with the same key. `name` is given to a new key only. Raises
+        NotConfigured when the file cannot be written, or as `load` does.
+        """
+        path = folder / KEY_FILE
+        if not path.exists():
+            if not _is_key_name(name):
+                raise InvalidInput(f"{name!r} cannot name a key: no spaces, no plus signs, not empty")
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _create(path, cls(name, Ed25519PrivateKey.generate())._private_text())
+            except OSError as error:
+                raise NotConfigured(
+                    f"the signing key cannot be written to {str(path)!r}: {error.strerror}; "
+                    "checkpoints need a writable folder for it"
+                ) from error
+        return cls.load(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Signer":
+        """The key kept in `folder`. Raises NotConfigured when it is missing, damaged or open to others."""
+        path = folder / KEY_FILE
+        try:
+            if path.stat().st_mode & 0o077:
+                raise NotConfigured(f"signing key {str(path)!r} can be read by others; close it with: chmod 600 {path}")
+            text = path.read_text("utf-8").strip()
+        except FileNotFoundError:
+            raise NotConfigured(
+                f"there is no signing key at {str(path)!r}, so nothing can be signed; put the key back, "
+                "or make a new one with: stemma audit checkpoint"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise NotConfigured(f"signing key {str(path)!r} cannot be read: {error}") from error
+        name, _, rest = text.removeprefix(_PRIVATE_PREFIX).partition("+")
+        key_hash, _, encoded = rest.partition("+")
+        seed = _decoded_key(encoded)
+        if text.startswith(_PRIVATE_PREFIX) and seed is not None and _is_key_name(name):
+            signer = cls(name, Ed25519PrivateKey.from_private_bytes(seed))
+            if signer.public_key.key_hash.hex() == key_hash:
+                return signer
+        raise NotConfigured(
+            f"signing key {str(path)!r} is damaged; put it back from a copy: a new key cannot sign for it"
+        )
+
+    @cached_property
+    def public_key(self) -> PublicKey:
+        return PublicKey(self.name, self.key.public_key().public_bytes_raw())
+
+    def sign(self, text: str) -> str:
+        """`text`, which ends with a newline, as a signed note."""
+        if not text.endswith("\n"):
+            raise InvalidInput("the text of a signed note ends with a newline")
+        signature = base64.b64encode(self.public_key.key_hash + self.key.sign(text.encode())).decode()
+        return f"{text}\n{_DASH}{self.name} {signature}\n"
+
+    def _private_text(self) -> str:
+        encoded = base64.b64encode(_ED25519 + self.key.private_bytes_raw()).decode()
+        return f"{_PRIVATE_PREFIX}{self.name}+{self.public_key.key_hash.hex()}+{encoded}\n"
+
+
+def _split_note(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
+    """The text of a note and its signatures as (name, key hash, signature). Raises InvalidInput when it is no note."""
+    text, blank, lines = note.rpartition("\n\n")
+    if not blank or not lines.endswith("\n"):
+        raise InvalidInput("not a signed note: there is no blank line with signatures behind it")
+    signatures = []
+    for line in lines.removesuffix("\n").split("\n"):
+        name, _, encoded = line.removeprefix(_DASH).partition(" ")
+        decoded = _decoded(encoded)
+        if not line.startswith(_DASH) or not _is_key_name(name) or decoded is None or len(decoded) < 5:
+            raise InvalidInput(f"not a signed note: {line[:60]!r} is not a signature")
+        signatures.append((name, decoded[:4], decoded[4:]))
+    return text + "\n", signatures
+
+
+def _create(path: Path, text: str) -> None:
+    """Writes a new file whole or not at all; somebody else's that came first is left as it is."""
+    descriptor, temporary = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)  # unlike a rename, never replaces a key that another process made meanwhile
+        except FileExistsError:
+            return
+    finally:
+        os.unlink(temporary)
+
+
+def _is_key_name(name: str) -> bool:
+    return bool(name) and "+" not in name and not any(character.isspace() for character in name)
+
+
+def _decoded_key(encoded: str) -> bytes | None:
+    """The 32 bytes of a key behind its algorithm's number, or None."""
+    data = _decoded(encoded)
+    return data[1:] if data is not None and len(data) == 33 and data[:1] == _ED25519 else None
+
+
+def _decoded(encoded: str) -> bytes | None:
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        return None

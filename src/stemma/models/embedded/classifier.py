@@ -1,0 +1,168 @@
+"""Choosing a label: a prior from what the prompt says about each label, corrected by the prompt's demonstrations.
+
+Every likeness is a cosine in one weighted space, so a compiled prompt is a single matrix (place by label) and an answer
+costs one sparse product. The prior of a label is its likeness to its name and description; the correction is kernel
+multinomial logistic regression fitted on the demonstrations with the prior as offset. Cue phrases that occur word for
+word add to the logits.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemma.models.embedded.likeness import LENGTH, Codebook
+from stemma.models.embedded.regression import fit
+from stemma.models.embedded.task import Label, Task
+
+Matrix = NDArray[np.float64]
+Rows = NDArray[np.float32]
+
+_NAME, _DESCRIPTION = 4.0, 8.0  # logits for a perfect likeness to a label's name, and to its description
+_CUE, _BAN = 3.0, -3.0  # logits for a one-word cue or ban found in the input; longer ones count more
+_COMMON = 0.1  # what is left of the weight of a place that every label shares
+_RIDGE = 0.02
+_STEPS = 40
+_PSEUDO_OFFSET = 0.25
+_SHARPNESS = 2.0  # softmax(2 x logits) is what calibrates
+_DECIMALS = 6  # rounded before argmax: the last bits of a sum depend on the machine
+
+_PHRASE_BREAK = re.compile(r"[,;:()\n]|\s+(?:and|or)\s+|\s[-–—/]\s|\.(?:\s|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The label chosen and the probability given to it; no label when nothing in the prompt resembles the input."""
+
+    label: str | None
+    confidence: float
+
+
+class Classifier:
+    """A task's labels, compiled: `choose` answers for one input."""
+
+    def __init__(self, task: Task, codebook: Codebook) -> None:
+        self._codebook = codebook
+        self._names = [label.name for label in task.labels]
+        self._cues = Cues(task.labels)
+        self._weights, self._matrix = _compiled(task, codebook)
+
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        return self._matrix.nbytes + self._weights.nbytes
+
+    def choose(self, text: str) -> Choice:
+        """The label for `text`; among equals the one the prompt names first."""
+        logits = self._likeness(text) + self._cues.found_in(text)
+        logits = np.round(logits, _DECIMALS)
+        if not logits.any():
+            return Choice(None, 0.0)
+        best = int(logits.argmax())
+        return Choice(self._names[best], float(1.0 / np.exp(_SHARPNESS * (logits - logits[best])).sum()))
+
+    def _likeness(self, text: str) -> Matrix:
+        code = self._codebook.code(text)
+        weighted = code.values * self._weights[code.places]
+        length = np.sqrt(weighted @ weighted)
+        if not length:
+            return np.zeros(len(self._names))
+        return np.asarray((weighted / length).astype(np.float64) @ self._matrix[code.places].astype(np.float64))
+
+
+class Cues:
+    """The phrases that speak for or against each label when they occur in an input, word for word."""
+
+    def __init__(self, labels: Sequence[Label]) -> None:
+        self._none = np.zeros(len(labels))
+        self._effects: dict[str, Matrix] = {}
+        for place, label in enumerate(labels):
+            for phrases, strength in ((label.cues, _CUE), (label.bans, _BAN)):
+                for phrase in phrases:
+                    spoken = " ".join(phrase.lower().split())
+                    effect = self._effects.setdefault(spoken, np.zeros(len(labels)))
+                    effect[place] += strength * np.sqrt(len(spoken.split()))
+        longest_first = sorted(self._effects, key=lambda phrase: (-len(phrase), phrase))
+        self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+
+    def found_in(self, text: str) -> Matrix:
+        """The logits that the phrases in `text` add; a phrase counts once, and hides shorter ones inside it."""
+        if not self._effects:
+            return self._none
+        found = dict.fromkeys(self._pattern.findall(" ".join(text.lower().split())))
+        return np.asarray(sum((self._effects[phrase] for phrase in found), self._none))
+
+
+def _compiled(task: Task, codebook: Codebook) -> tuple[Rows, Rows]:
+    """The weight of each place, and the matrix that takes a weighted, normed input to logits."""
+    names = codebook.dense([_spoken(label.name) for label in task.labels])
+    described = _described(task.labels, codebook)
+    place_of = {label.name: place for place, label in enumerate(task.labels)}
+    shown = [(shown.input, place_of[shown.output]) for shown in task.demonstrations if shown.output in place_of]
+    inputs = codebook.dense([text for text, _ in shown])
+    owners = np.array([place for _, place in shown], np.intp)
+
+    weights = _weights((names != 0) | (described != 0), inputs != 0, owners)
+    names, described, inputs = (_unit(rows, weights) for rows in (names, described, inputs))
+    undescribed = ~described.any(axis=1)
+    described[undescribed] = names[undescribed]
+    prior = _NAME * names + _DESCRIPTION * described
+    if not shown:
+        return weights, np.ascontiguousarray(prior.T / LENGTH)
+
+    bare = np.setdiff1d(np.arange(len(task.labels)), owners)
+    rows = np.concatenate([inputs, _unit(prior[bare], None)])
+    offset = (rows @ prior.T).astype(np.float64) / LENGTH**2
+    offset[len(inputs) :] *= _PSEUDO_OFFSET
+    coefficients = fit(
+        (rows @ rows.T).astype(np.float64) / LENGTH**2,
+        offset,
+        np.eye(len(task.labels))[np.concatenate([owners, bare])],
+        ridge=_RIDGE,
+        steps=_STEPS,
+    )
+    return weights, np.ascontiguousarray((prior + coefficients.T.astype(np.float32) @ rows).T / LENGTH)
+
+
+def _described(labels: Sequence[Label], codebook: Codebook) -> Rows:
+    """What each label's description says: the text as a whole, and its phrases and cues, each of which counts alike."""
+    pooled = np.zeros((len(labels), codebook.encoder.dimensions), np.float32)
+    for row, label in zip(pooled, labels, strict=True):
+        phrases = list(dict.fromkeys([*_phrases(label.description), *label.cues]))
+        if label.description:
+            row += codebook.dense([label.description])[0]
+        if phrases:
+            row += codebook.dense(phrases).sum(axis=0) / np.float32(len(phrases))
+    return pooled
+
+
+def _phrases(description: str) -> list[str]:
+    return [phrase.strip() for phrase in _PHRASE_BREAK.split(description) if phrase.strip()]
+
+
+def _weights(said: NDArray[np.bool_], shown: NDArray[np.bool_], owners: NDArray[np.intp]) -> Rows:
+    """How much each place tells labels apart: an inverse document frequency whose documents are the labels.
+
+    A label has a place as far as its own words have it, or the share of its demonstrations that has it.
+    """
+    held = said.astype(np.float64)
+    for label in range(len(said)):
+        mine = shown[owners == label]
+        if len(mine):
+            np.maximum(held[label], mine.mean(axis=0), out=held[label])
+    return np.sqrt(np.log((1 + len(said)) / (1 + held.sum(axis=0))) + _COMMON).astype(np.float32)
+
+
+def _unit(rows: Rows, weights: Rows | None) -> Rows:
+    """`rows`, weighted, with length one in whole numbers of 1 / LENGTH."""
+    weighted = rows if weights is None else rows * weights
+    lengths = np.sqrt(np.einsum("ij,ij->i", weighted, weighted, dtype=np.float64))[:, None]
+    weighted = weighted * (LENGTH / np.where(lengths == 0, 1, lengths)).astype(np.float32)
+    return np.rint(weighted, out=weighted)
+
+
+def _spoken(name: str) -> str:
+    """A label's name as words: ``cardPayment_failed`` reads 'card Payment failed'."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ")

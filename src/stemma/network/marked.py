@@ -1,0 +1,125 @@
+"""YAML whose every value still knows the line it stands on, read strictly."""
+
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stemma.core.errors import InvalidData
+
+
+class Marked:
+    """A YAML node with its place. Each method says which shape it expects and raises InvalidData, with the line, for another.
+
+    Scalars are read as they are written: ``answered: yes`` is the text "yes", not true.
+    """
+
+    def __init__(self, path: Path, node: yaml.Node) -> None:
+        self.path = path
+        self._node = node
+
+    @classmethod
+    def read(cls, path: Path) -> "Marked":
+        """The one document in the file. Raises InvalidData."""
+        try:
+            text = path.read_bytes().decode()
+        except OSError as error:
+            raise InvalidData(path, f"cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise InvalidData(path, f"is not UTF-8 at byte {error.start}; save it as UTF-8") from error
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else None
+            raise InvalidData(path, f"is not valid YAML: {error.problem}", line=line) from error
+        except yaml.YAMLError as error:
+            raise InvalidData(path, f"is not valid YAML: {' '.join(str(error).split())}") from error
+        if node is None:
+            raise InvalidData(path, "is empty")
+        return cls(path, node)
+
+    @property
+    def line(self) -> int:
+        return int(self._node.start_mark.line) + 1
+
+    @property
+    def is_mapping(self) -> bool:
+        return isinstance(self._node, yaml.MappingNode)
+
+    def wrong(self, problem: str) -> InvalidData:
+        """The error to raise for what stands here."""
+        return InvalidData(self.path, problem, line=self.line)
+
+    def fields(self, what: str, known: Collection[str], *, required: Collection[str] = ()) -> dict[str, "Marked"]:
+        """A mapping with no key outside `known`, and with all of `required`."""
+        found = self.mapping(what)
+        for key, value in found.items():
+            if key not in known:
+                raise value.wrong(f"{what} has no key {key!r}{near(key, known)}; it has {', '.join(known)}")
+        for key in required:
+            if key not in found:
+                raise self.wrong(f"{what} needs a key {key!r}")
+        return found
+
+    def mapping(self, what: str) -> dict[str, "Marked"]:
+        """A mapping from text, in the order written, no key twice."""
+        if not isinstance(self._node, yaml.MappingNode):
+            raise self.wrong(f"{what} must be a mapping (key: value)")
+        found: dict[str, Marked] = {}
+        for key_node, value_node in self._node.value:
+            key = Marked(self.path, key_node)
+            name = key.text(f"a key of {what}")
+            if name in found:
+                raise key.wrong(f"{what} has the key {name!r} twice")
+            found[name] = Marked(self.path, value_node)
+        return found
+
+    def items(self, what: str) -> Iterator["Marked"]:
+        """The members of a list."""
+        if not isinstance(self._node, yaml.SequenceNode):
+            raise self.wrong(f"{what} must be a list ([one, two])")
+        return (Marked(self.path, node) for node in self._node.value)
+
+    def names(self, what: str) -> tuple[str, ...]:
+        """A list of texts, none twice."""
+        found: list[str] = []
+        for item in self.items(what):
+            name = item.text(what)
+            if name in found:
+                raise item.wrong(f"{what} names {name!r} twice")
+            found.append(name)
+        return tuple(found)
+
+    def text(self, what: str) -> str:
+        """A scalar, as written; never empty."""
+        if not isinstance(self._node, yaml.ScalarNode) or not self._node.value.strip():
+            raise self.wrong(f"{what} must be a text")
+        return str(self._node.value)
+
+    def number(self, what: str, *, whole: bool = False) -> float:
+        """A positive number."""
+        written = self.text(what)
+        try:
+            value = int(written) if whole else float(written)
+        except ValueError:
+            value = 0
+        if not 0 < value < float("inf"):
+            kind = "whole number" if whole else "number"
+            raise self.wrong(f"{what} must be a {kind} above 0, not {written!r}")
+        return value
+
+    def plain(self) -> Any:
+        """The value with YAML's own types, for what is passed on as it is (a JSON schema)."""
+        loader = yaml.SafeLoader("")
+        try:
+            return loader.construct_document(self._node)
+        finally:
+            loader.dispose()
+
+
+def near(name: str, known: Collection[str]) -> str:
+    """`` (did you mean 'x'?)`` when something known resembles `name`, else nothing."""
+    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {found[0]!r}?)" if found else ""

@@ -1,0 +1,110 @@
+"""What agents say to each other: an instruction and data, each part with its trust label."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from stemma.core.errors import InvalidInput
+from stemma.core.trust import TrustLabel, join_all
+
+CALLER = "caller"
+"""Who asks a network, and who gets its last message."""
+
+PERSON = "person"
+"""Who gets the message when a network hands a task over."""
+
+
+class PartKind(StrEnum):
+    """What a recipient may do with a part."""
+
+    INSTRUCTION = "instruction"  # obey it: a template that somebody vouched for, and the names of what is filled in
+    DATA = "data"  # read it, whatever it says
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of a message: text, or JSON."""
+
+    kind: PartKind
+    name: str
+    value: Any
+    label: TrustLabel
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind.value, "name": self.name, "value": self.value, "label": self.label.to_json()}
+
+    @classmethod
+    def from_json(cls, content: Any) -> "Part":
+        """The part that `to_json` wrote. Raises InvalidInput; a part without a label is none."""
+        try:
+            return cls(
+                PartKind(content["kind"]), content["name"], content["value"], TrustLabel.from_json(content["label"])
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(f"{content!r} is not a message part: it needs kind, name, value and label") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """From one agent to another. `id` is also the id of the durable workflow that answers it.
+
+    `label` is the join of every part and of what decided that the message was sent at all: branching on a text lets it
+    through as surely as quoting it.
+    """
+
+    id: str
+    run: str
+    position: int
+    sender: str
+    recipient: str
+    parts: tuple[Part, ...]
+    label: TrustLabel
+
+    @classmethod
+    def compose(
+        cls,
+        run: str,
+        position: int,
+        *,
+        sender: str,
+        recipient: str,
+        parts: Iterable[Part],
+        decided_by: Iterable[TrustLabel] = (),
+    ) -> "Message":
+        """The message at `position` (from 1) of `run`, named after both so that a replay composes the same one."""
+        collected = tuple(parts)
+        label = join_all([*(part.label for part in collected), *decided_by])
+        return cls(f"{run}.{position}", run, position, sender, recipient, collected, label)
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The values of the data parts by name."""
+        return {part.name: part.value for part in self.parts if part.kind is PartKind.DATA}
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "run": self.run,
+            "position": self.position,
+            "sender": self.sender,
+            "recipient": self.recipient,
+            "parts": [part.to_json() for part in self.parts],
+            "label": self.label.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, content: Any) -> "Message":
+        """The message that `to_json` wrote. Raises InvalidInput."""
+        try:
+            return cls(
+                content["id"],
+                content["run"],
+                content["position"],
+                content["sender"],
+                content["recipient"],
+                tuple(Part.from_json(part) for part in content["parts"]),
+                TrustLabel.from_json(content["label"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise InvalidInput(f"{content!r} is not a message") from error

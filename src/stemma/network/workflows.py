@@ -1,0 +1,81 @@
+"""The two durable workflows: a run, whose id is the run's; and an agent's answer, whose id is the message's."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TypeAlias
+
+from stemma.network.caller import ModelCaller
+from stemma.network.durable import Durable
+from stemma.network.message import Message
+from stemma.network.network import Role
+from stemma.network.pipeline import pipeline
+from stemma.network.records import Records
+from stemma.network.run import Run, RunProgress, RunStatus
+from stemma.network.turn import Reply
+
+VERSION = "pipeline-1"
+"""Names what the workflows do, in which order. Whoever changes that changes the name, and leaves begun runs to the release
+that began them; whoever changes anything else keeps it, so that a run may outlive an upgrade."""
+
+TYPES = {"reply": Reply}
+"""The records that the workflows' steps return."""
+
+Listener: TypeAlias = Callable[[RunProgress], None]
+
+
+class Workflows:
+    """What one process does for one batch: starts its runs, and answers the messages that they send."""
+
+    def __init__(self, durable: Durable, records: Records, caller: ModelCaller) -> None:
+        self._durable = durable
+        self._records = records
+        self._caller = caller
+
+    def serve(self, batch: str, runs: Sequence[Run], *, concurrency: int, progress: Listener | None) -> None:
+        """Brings every run of the batch to its end, `concurrency` of them at a time."""
+        self._durable.serve(
+            {"run": self._run, "answer": self._answer},
+            lambda: self._drive(batch, runs, concurrency=concurrency, progress=progress),
+        )
+
+    async def _run(self, run_id: str) -> str:
+        run, network = await asyncio.to_thread(self._records.begin, run_id)
+        outcome, last = await pipeline(network, run_id, run.request, self._ask)
+        await asyncio.to_thread(self._records.finish, run_id, outcome, last)
+        return outcome.status.value
+
+    async def _ask(self, _role: Role, message: Message) -> Reply:
+        await asyncio.to_thread(self._records.send, message)
+        reply: Reply = await self._durable.result("answer", message.id)
+        return reply
+
+    async def _answer(self, message_id: str) -> Reply:
+        message, role = await asyncio.to_thread(self._records.delivery, message_id)
+        reply = await self._durable.step("model", self._caller.ask, role, message)
+        await asyncio.to_thread(self._records.answered, message, role, reply)
+        return reply
+
+    async def _drive(self, batch: str, runs: Sequence[Run], *, concurrency: int, progress: Listener | None) -> None:
+        await self._durable.adopt(f"{batch}.")
+        waiting = iter([run.id for run in runs if not run.status.is_final])
+        ended = Counter(run.status for run in runs if run.status.is_final)
+        peers = asyncio.create_task(self._durable.adopt_for_ever(f"{batch}."))
+        try:
+            async with asyncio.TaskGroup() as starters:
+                for _ in range(concurrency):
+                    starters.create_task(self._start(waiting, ended, len(runs), progress))
+        finally:
+            peers.cancel()
+            with suppress(asyncio.CancelledError):
+                await peers
+
+    async def _start(
+        self, waiting: Iterator[str], ended: Counter[RunStatus], total: int, progress: Listener | None
+    ) -> None:
+        for run_id in waiting:
+            ended[RunStatus(await self._durable.result("run", run_id))] += 1
+            if progress is not None:
+                handed, failed = ended[RunStatus.HANDED_OVER], ended[RunStatus.FAILED]
+                progress(RunProgress(ended.total(), total, handed, failed, self._caller.calls))

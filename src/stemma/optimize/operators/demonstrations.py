@@ -1,0 +1,116 @@
+"""Operators on demonstrations: add, drop and swap examples, by chance, by coverage and by error."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from stemma.evaluate.data import Case
+from stemma.optimize.individual import Individual
+from stemma.optimize.operators.descriptions import weighted_label
+from stemma.optimize.task import Task, demonstration_of, shown_input
+from stemma.registry.prompt import Demonstration, Prompt
+
+_ERROR_GUIDED = 0.5
+
+
+@dataclass(frozen=True)
+class AddDemonstrations:
+    """Adds one example, or `each` for every label; labels with wrong answers and few examples come first.
+
+    Half of the single additions are guided by an error: the pool's case most like one that was answered wrongly.
+    """
+
+    each: int | None = None
+    name: str = "add_demonstration"
+
+    def vary(self, parent: Individual, task: Task, rng: Random) -> Prompt | None:
+        if self.each is not None:
+            return self._for_every_label(parent.prompt, task, rng, self.each)
+        available = task.demonstrable(parent.prompt)
+        if not available:
+            return None
+        case = _like_an_error(parent, task, available, rng) if rng.random() < _ERROR_GUIDED else None
+        return _with(parent.prompt, [case or _for_weak_label(parent, task, available, rng)], rng)
+
+    def _for_every_label(self, prompt: Prompt, task: Task, rng: Random, each: int) -> Prompt | None:
+        available = task.demonstrable(prompt)
+        if not task.labels:
+            return _with(prompt, rng.sample(available, min(4 * each, len(available))), rng) if available else None
+        chosen: list[Case] = []
+        for label in task.labels:
+            cases = [case for case in available if case.expected == label]
+            chosen += rng.sample(cases, min(each, len(cases)))
+        return _with(prompt, chosen, rng) if chosen else None
+
+
+@dataclass(frozen=True)
+class DropDemonstration:
+    """Takes one example away, from the label that has the most of them."""
+
+    name: str = "drop_demonstration"
+
+    def vary(self, parent: Individual, task: Task, rng: Random) -> Prompt | None:
+        shown = parent.prompt.demonstrations
+        if not shown:
+            return None
+        counted = Counter(demonstration.output for demonstration in shown)
+        weights = [counted[demonstration.output] for demonstration in shown]
+        place = rng.choices(range(len(shown)), weights)[0]
+        return parent.prompt.with_(demonstrations=shown[:place] + shown[place + 1 :])
+
+
+@dataclass(frozen=True)
+class SwapDemonstration:
+    """Puts another case of the same label in an example's place."""
+
+    name: str = "swap_demonstration"
+
+    def vary(self, parent: Individual, task: Task, rng: Random) -> Prompt | None:
+        shown = parent.prompt.demonstrations
+        if not shown:
+            return None
+        place = rng.randrange(len(shown))
+        others = [
+            case for case in task.demonstrable(parent.prompt) if not task.labels or case.expected == shown[place].output
+        ]
+        if not others:
+            return None
+        swapped = demonstration_of(rng.choice(others))
+        return parent.prompt.with_(demonstrations=(*shown[:place], swapped, *shown[place + 1 :]))
+
+
+def _like_an_error(parent: Individual, task: Task, available: Sequence[Case], rng: Random) -> Case | None:
+    places = sorted(parent.wrong)
+    if not places:
+        return None
+    missed = task.val[rng.choice(places)]
+    same = [case for case in available if not task.labels or case.expected == missed.expected]
+    words = _words(missed)
+    return max(same, key=lambda case: (_overlap(words, _words(case)), case.digest)) if same else None
+
+
+def _for_weak_label(parent: Individual, task: Task, available: Sequence[Case], rng: Random) -> Case:
+    if not task.labels:
+        return rng.choice(available)
+    open_labels = sorted({case.expected for case in available if case.expected in task.by_label})
+    shown = Counter(demonstration.output for demonstration in parent.prompt.demonstrations)
+    fewest = min((shown[label] for label in open_labels), default=0)
+    weak = [label for label in open_labels if shown[label] <= fewest + 1]
+    label = weighted_label(weak, parent, task, rng)
+    return rng.choice([case for case in available if case.expected == label])
+
+
+def _with(prompt: Prompt, cases: Sequence[Case], rng: Random) -> Prompt:
+    shown: list[Demonstration] = list(prompt.demonstrations)
+    for case in cases:
+        shown.insert(rng.randint(0, len(shown)), demonstration_of(case))
+    return prompt.with_(demonstrations=tuple(shown))
+
+
+def _words(case: Case) -> frozenset[str]:
+    return frozenset(shown_input(case).lower().split())
+
+
+def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / max(1, len(one | other))

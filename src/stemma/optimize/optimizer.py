@@ -1,0 +1,262 @@
+"""One optimization, from the seed prompt to a result with an interval: the main path, top to bottom."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from stemma.core.clock import Clock
+from stemma.core.digests import digest
+from stemma.core.errors import BudgetExhausted, InvalidInput
+from stemma.core.trust import UNTRUSTED
+from stemma.evaluate.budget import Budget, Spending
+from stemma.evaluate.calls import Calls, Target
+from stemma.evaluate.checks import prompt_tokens
+from stemma.evaluate.comparison import Comparison, compare
+from stemma.evaluate.data import Dataset
+from stemma.evaluate.memo import Journal, Memo
+from stemma.evaluate.runner import Runner
+from stemma.evaluate.scoring import Scorer, check_cases
+from stemma.ledger.scope import Scope
+from stemma.optimize.arena import Arena, Standing
+from stemma.optimize.individual import Individual
+from stemma.optimize.optimism import optimism
+from stemma.optimize.record import Record
+from stemma.optimize.settings import SearchSettings
+from stemma.optimize.task import Task
+from stemma.registry.candidates import Candidates
+from stemma.registry.prompt import Prompt
+from stemma.registry.sessions import Generator, NewSession, Session, Sessions, SessionStatus
+
+
+class Strategy(Protocol):
+    """A way to search. It proposes through the arena, which stores, checks, races and counts."""
+
+    @property
+    def name(self) -> str: ...
+
+    def identity(self) -> dict[str, Any]:
+        """What the generator's digest is made of."""
+        ...
+
+    async def search(self, seed: Prompt, arena: Arena) -> None:
+        """Searches until `arena.finished`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What to optimize on what. `holdout` is never seen by the search; `val` is split off `train` when None."""
+
+    prompt: Prompt
+    train: Dataset
+    holdout: Dataset
+    val: Dataset | None = None
+    name: str | None = None
+
+    @property
+    def data_digest(self) -> str:
+        return digest([self.train.digest, self.holdout.digest, None if self.val is None else self.val.digest])
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizationResult:
+    """What came of a session. `best` is the seed itself when nothing beat it."""
+
+    session: Session
+    seed: Prompt
+    best: Prompt
+    candidate: int
+    holdout: Comparison
+    validation: Comparison
+    optimism: float
+    spending: Spending
+    candidates: int
+    steps: int
+    seconds: float
+    resumed: bool
+
+    @property
+    def improved(self) -> bool:
+        return self.best != self.seed
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "session": self.session.id,
+            "seed_digest": self.seed.digest,
+            "best_digest": self.best.digest,
+            "candidate": self.candidate,
+            "improved": self.improved,
+            "holdout": {
+                "n": self.holdout.n,
+                "seed": self.holdout.baseline,
+                "best": self.holdout.candidate,
+                "gain": self.holdout.gain,
+                "ci95": list(self.holdout.ci95),
+                "missing": self.holdout.missing,
+            },
+            "validation": {
+                "n": self.validation.n,
+                "seed": self.validation.baseline,
+                "best": self.validation.candidate,
+                "corrected": None if self.validation.candidate is None else self.validation.candidate - self.optimism,
+            },
+            "tokens": {"seed": prompt_tokens(self.seed), "best": prompt_tokens(self.best)},
+            "calls": self.spending.to_json(),
+            "candidates": self.candidates,
+            "steps": self.steps,
+            "seconds": round(self.seconds, 3),
+            "resumed": self.resumed,
+        }
+
+
+class Optimizer:
+    """Runs optimizations and resumes those that were interrupted."""
+
+    def __init__(self, scope: Scope, sessions: Sessions, candidates: Candidates, memo: Memo) -> None:
+        self._scope = scope
+        self._sessions = sessions
+        self._candidates = candidates
+        self._memo = memo
+
+    async def run(
+        self,
+        assignment: Assignment,
+        strategy: Strategy,
+        *,
+        target: Target,
+        scorer: Scorer,
+        settings: SearchSettings = SearchSettings(),  # noqa: B008 - frozen
+        judge: Target | None = None,
+        writer: Target | None = None,
+        resume: str | None = None,
+        concurrency: int = 4,
+        progress: Callable[[Standing], None] | None = None,
+    ) -> OptimizationResult:
+        """Searches for a better prompt and measures it, once, on the held-out cases.
+
+        With `resume`, the id of an unfinished session, everything that it did is repeated from its journal without a
+        call, and it goes on where it stopped, to the same result.
+
+        Raises InvalidInput when the data cannot be used, BudgetExhausted when `max_calls` do not even measure the seed,
+        Conflict when a resumed session does not repeat itself, ModelError when the model cannot be reached.
+        """
+        clock: Clock = self._scope.clock
+        started = clock.monotonic()
+        check_cases(scorer, [*assignment.train, *assignment.holdout, *(assignment.val or ())])
+        task = _task(assignment, settings)
+        session = self._session(assignment, strategy, target, scorer, settings, writer, resume)
+        budget = Budget(calls=settings.max_calls)
+        _set_aside_for_holdout(budget, assignment.holdout, task)
+        journal = Journal(self._scope, self._memo, session=session.number)
+        calls = Calls(self._memo, journal, budget, clock, concurrency=concurrency)
+        runner = Runner(calls, target, scorer, judge=judge)
+        record = Record(self._scope, session, self._candidates)
+        arena = Arena(runner, record, task, settings, writer=writer, progress=progress)
+
+        await strategy.search(assignment.prompt, arena)
+
+        seed, best = next(iter(arena.members.values())), arena.best
+        budget.set_aside(0)
+        before = await runner.evaluate(assignment.prompt, assignment.holdout.cases)
+        after = await runner.evaluate(best.prompt, assignment.holdout.cases)
+        result = OptimizationResult(
+            session=session,
+            seed=assignment.prompt,
+            best=best.prompt,
+            candidate=best.id,
+            holdout=compare(before.scores, after.scores),
+            validation=_on_validation(seed, best, task),
+            optimism=optimism([one.scores for one in _complete(arena, task)], seed=settings.seed),
+            spending=budget.spending,
+            candidates=len(arena.members),
+            steps=arena.steps,
+            seconds=clock.monotonic() - started,
+            resumed=resume is not None,
+        )
+        if session.status == SessionStatus.OPEN:
+            self._sessions.finish(
+                session, {k: v for k, v in result.to_json().items() if k not in ("seconds", "resumed")}
+            )
+        return result
+
+    def _session(
+        self,
+        assignment: Assignment,
+        strategy: Strategy,
+        target: Target,
+        scorer: Scorer,
+        settings: SearchSettings,
+        writer: Target | None,
+        resume: str | None,
+    ) -> Session:
+        generator = Generator(strategy.name, strategy.identity())
+        parameters = {
+            "settings": settings.to_json(),
+            "scorer": scorer.identity(),
+            "seed_digest": assignment.prompt.digest,
+            "writer": None if writer is None else writer.identity,
+        }
+        if resume is None:
+            return self._sessions.open(
+                NewSession(
+                    generator,
+                    prompt_name=assignment.name,
+                    model=target.identity,
+                    parameters=parameters,
+                    seed=settings.seed,
+                    data_digest=assignment.data_digest,
+                    trust=UNTRUSTED,  # demonstrations and mined phrases are words of whoever wrote the data
+                )
+            )
+        session = self._sessions.get(resume)
+        same = {
+            "the strategy": (session.generator, generator.digest),
+            "the data": (session.data_digest, assignment.data_digest),
+            "the model": (session.model, target.identity),
+            "the prompt, the scorer or a setting": (digest(session.parameters), digest(parameters)),
+        }
+        for what, (then, now) in same.items():
+            if then != now:
+                raise InvalidInput(
+                    f"session {resume!r} cannot go on: {what} differs from when it was started; "
+                    "give the same options and files, or start a new session"
+                )
+        return session
+
+
+def _task(assignment: Assignment, settings: SearchSettings) -> Task:
+    if assignment.val is not None:
+        pool, val = assignment.train, assignment.val
+    else:
+        pool, val = assignment.train.split(settings.val_fraction, seed=settings.seed)
+    held_out = {digest(dict(case.inputs)) for case in assignment.holdout}
+    for name, part in (("training", pool), ("validation", val)):
+        for case in part:
+            if digest(dict(case.inputs)) in held_out:
+                raise InvalidInput(
+                    f"the {name} case on line {case.line} is also in the hold-out set, which would flatter the result; "
+                    "take it out of one of them"
+                )
+    return Task(pool.cases, val.cases, settings.token_cap)
+
+
+def _set_aside_for_holdout(budget: Budget, holdout: Dataset, task: Task) -> None:
+    """Keeps back what measuring seed and winner at the end takes, so that the search can not spend it."""
+    needed = 2 * len(holdout)
+    least = needed + len(task.val)
+    if budget.calls is not None and budget.calls < least:
+        raise BudgetExhausted(
+            f"{budget.calls} calls are too few: measuring the seed and the winner on {len(holdout)} held-out cases takes "
+            f"{needed}, and the seed on {len(task.val)} validation cases {len(task.val)}; give --max-calls {least} or more, "
+            "or fewer held-out cases"
+        )
+    budget.set_aside(needed)
+
+
+def _complete(arena: Arena, task: Task) -> list[Individual]:
+    return [member for member in arena.members.values() if len(member.scores) == len(task.val)]
+
+
+def _on_validation(seed: Individual, best: Individual, task: Task) -> Comparison:
+    places = range(len(task.val))
+    return compare([seed.scores.get(place) for place in places], [best.scores.get(place) for place in places])

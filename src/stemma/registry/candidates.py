@@ -1,0 +1,218 @@
+"""Candidates: the prompts that sessions produce. Stored by the million, each with its parents and its fate."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from stemma.core.errors import Conflict, InvalidInput, NotFound
+from stemma.ledger.scope import Scope, Transaction
+from stemma.registry.contents import Contents, NewText
+from stemma.registry.prompt import Prompt
+from stemma.registry.sessions import Session
+from stemma.store.schema import candidate_parents, candidates, contents, sessions
+
+
+class Status(IntEnum):
+    STORED = 0  # written, not judged
+    ADMITTED = 1  # let through a gate; a version points to it
+    REJECTED = 2  # `reason` says why
+
+
+@dataclass(frozen=True, slots=True)
+class NewCandidate:
+    """A prompt to store: which operator wrote it from which candidates, the one it resembles most first."""
+
+    prompt: Prompt
+    operator: str
+    parents: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A stored prompt with its origin. The text itself is fetched with `Candidates.prompt`."""
+
+    id: int
+    session: str
+    digest: str
+    operator: str
+    parents: tuple[int, ...]
+    status: Status
+    reason: str | None
+    score: float | None
+
+
+class Candidates:
+    """The store of machine-written prompts."""
+
+    def __init__(self, scope: Scope, contents: Contents) -> None:
+        self._scope = scope
+        self._contents = contents
+
+    def store(self, session: Session, new: Sequence[NewCandidate]) -> list[int]:
+        """Stores a batch in one transaction, with one event for all of it, and returns the ids in order.
+
+        Parents must have been stored before. Raises InvalidInput for a parent that is not there; then nothing is stored.
+        """
+        if not new:
+            return []
+        with self._scope.write() as tx:
+            bases = _contents_of(tx.connection, {item.parents[0] for item in new if item.parents})
+            texts = [NewText.of(item.prompt, base=bases[item.parents[0]] if item.parents else None) for item in new]
+            ids = self._insert(tx.connection, session.number, new, self._contents.put(tx.connection, texts))
+            batch = sha256(b"".join(item.digest for item in texts)).hexdigest()
+            tx.record(
+                "candidates.stored", subject=session.id, data={"first": ids[0], "count": len(ids), "digest": batch}
+            )
+        return ids
+
+    def _insert(
+        self, connection: Connection, session: int, new: Sequence[NewCandidate], content_ids: Sequence[int]
+    ) -> list[int]:
+        edges: list[tuple[int, int]]
+        if connection.dialect.name == "sqlite":
+            first = connection.exec_driver_sql("select coalesce(max(id), 0) + 1 from candidates").scalar_one()
+            ids = list(range(first, first + len(new)))
+            connection.exec_driver_sql(
+                "insert into candidates (id, session, content_id, operator, status) values (?, ?, ?, ?, 0)",
+                [
+                    (number, session, content, item.operator)
+                    for number, content, item in zip(ids, content_ids, new, strict=True)
+                ],
+            )
+            edges = [
+                (number, parent)
+                for number, item in zip(ids, new, strict=True)
+                for parent in dict.fromkeys(item.parents)
+            ]
+            if edges:
+                connection.exec_driver_sql(
+                    "insert into candidate_parents (candidate_id, parent_id) values (?, ?)", edges
+                )
+            return ids
+        rows = [
+            {"session": session, "content_id": content, "operator": item.operator, "status": int(Status.STORED)}
+            for content, item in zip(content_ids, new, strict=True)
+        ]
+        ids = list(
+            connection.scalars(insert(candidates).returning(candidates.c.id, sort_by_parameter_order=True), rows)
+        )
+        edges = [
+            (number, parent) for number, item in zip(ids, new, strict=True) for parent in dict.fromkeys(item.parents)
+        ]
+        if edges:
+            rows = [{"candidate_id": number, "parent_id": parent} for number, parent in edges]
+            connection.execute(insert(candidate_parents), rows)
+        return ids
+
+    def get(self, candidate_id: int) -> Candidate:
+        """Raises NotFound."""
+        with self._scope.read() as connection:
+            found = _select(connection, candidates.c.id == candidate_id)
+        if not found:
+            raise NotFound(f"there is no candidate {candidate_id}")
+        return found[0]
+
+    def of_digest(self, digest: str) -> list[Candidate]:
+        """Every candidate with this text, oldest first: several sessions may have written the same."""
+        with self._scope.read() as connection:
+            return _select(connection, contents.c.digest == bytes.fromhex(digest))
+
+    def of_session(self, session: Session) -> list[Candidate]:
+        """What a session wrote, in the order of writing."""
+        with self._scope.read() as connection:
+            return _select(connection, candidates.c.session == session.number)
+
+    def count(self, session: Session) -> int:
+        with self._scope.read() as connection:
+            query = select(func.count()).select_from(candidates).where(candidates.c.session == session.number)
+            return connection.execute(query).scalar_one()
+
+    def prompt(self, candidate_id: int) -> Prompt:
+        """The text of a candidate. Raises NotFound."""
+        query = select(candidates.c.content_id).where(candidates.c.id == candidate_id)
+        with self._scope.read() as connection:
+            content_id = connection.execute(query).scalar()
+            if content_id is None:
+                raise NotFound(f"there is no candidate {candidate_id}")
+            return self._contents.get(connection, content_id)
+
+    def judge(self, session: Session, verdicts: Iterable[tuple[int, float | None, str | None]]) -> None:
+        """Writes scores, and rejections where a reason is given, for (candidate id, score, reason) of one session."""
+        rows = [
+            {
+                "key": number,
+                "score": score,
+                "reason": reason,
+                "status": int(Status.REJECTED if reason else Status.STORED),
+            }
+            for number, score, reason in verdicts
+        ]
+        if not rows:
+            return
+        statement = (
+            update(candidates)
+            .where(candidates.c.id == bindparam("key"), candidates.c.session == session.number)
+            .where(candidates.c.status != int(Status.ADMITTED))
+            .values(score=bindparam("score"), reason=bindparam("reason"), status=bindparam("status"))
+        )
+        with self._scope.write() as tx:
+            tx.connection.execute(statement, rows)
+            rejected = sum(1 for row in rows if row["reason"])
+            tx.record("candidates.judged", subject=session.id, data={"count": len(rows), "rejected": rejected})
+
+
+def admit(tx: Transaction, candidate_id: int) -> None:
+    """Marks a candidate as let through, inside the transaction that gives it a version. Raises Conflict when it was."""
+    admitting = update(candidates).where(candidates.c.id == candidate_id, candidates.c.status != int(Status.ADMITTED))
+    if tx.connection.execute(admitting.values(status=int(Status.ADMITTED), reason=None)).rowcount != 1:
+        raise Conflict(f"candidate {candidate_id} has been admitted already")
+
+
+def _contents_of(connection: Connection, ids: set[int]) -> Mapping[int, int]:
+    found: dict[int, int] = {}
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), 500):
+        query = select(candidates.c.id, candidates.c.content_id).where(candidates.c.id.in_(wanted[start : start + 500]))
+        found.update((row[0], row[1]) for row in connection.execute(query))
+    if missing := sorted(ids - found.keys()):
+        raise InvalidInput(f"parent candidate {missing[0]} is not stored; store parents before their children")
+    return found
+
+
+def _select(connection: Connection, condition: Any) -> list[Candidate]:
+    query = (
+        select(candidates, sessions.c.id.label("session_id"), contents.c.digest)
+        .join(sessions, sessions.c.number == candidates.c.session)
+        .join(contents, contents.c.id == candidates.c.content_id)
+        .where(condition)
+        .order_by(candidates.c.id)
+    )
+    rows = connection.execute(query).all()
+    edges = (
+        select(candidate_parents)
+        .join(candidates, candidates.c.id == candidate_parents.c.candidate_id)
+        .join(contents, contents.c.id == candidates.c.content_id)
+        .where(condition)
+        .order_by(candidate_parents.c.parent_id)
+    )
+    parents: dict[int, list[int]] = {}
+    for child, parent in connection.execute(edges):
+        parents.setdefault(child, []).append(parent)
+    return [_candidate(row, tuple(parents.get(row.id, ()))) for row in rows]
+
+
+def _candidate(row: Row[Any], parents: tuple[int, ...]) -> Candidate:
+    return Candidate(
+        id=row.id,
+        session=row.session_id,
+        digest=bytes(row.digest).hex(),
+        operator=row.operator,
+        parents=parents,
+        status=Status(row.status),
+        reason=row.reason,
+        score=row.score,
+    )

@@ -1,0 +1,169 @@
+"""Sessions: acts of writing. Each points to the generator that wrote and to everything its outcome depends on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, desc, insert, select, update
+
+from stemma import __version__
+from stemma.core.digests import canonical_json, digest, thaw
+from stemma.core.errors import Conflict, NotFound
+from stemma.core.ids import new_id
+from stemma.core.trust import INTERNAL, TrustLabel
+from stemma.ledger.scope import Scope
+from stemma.store.schema import generators, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """What writes prompts: a strategy with its operators and settings, or a meta-prompt. Versioned by its digest."""
+
+    name: str
+    body: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        return digest({"name": self.name, "body": thaw(self.body)})
+
+
+class SessionStatus(StrEnum):
+    OPEN = "open"  # running, or interrupted and able to go on
+    FINISHED = "finished"
+    FAILED = "failed"  # ended by an error that going on would meet again
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """What is known when writing begins. Two sessions that are equal here do the same, given the same answers."""
+
+    generator: Generator
+    prompt_name: str | None = None
+    model: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    data_digest: str | None = None
+    trust: TrustLabel = INTERNAL
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One act of writing, as recorded."""
+
+    id: str
+    number: int
+    generator: str  # digest
+    prompt_name: str | None
+    model: str | None
+    parameters: Mapping[str, Any]
+    code_version: str
+    seed: int | None
+    data_digest: str | None
+    actor: str
+    trust: TrustLabel
+    status: SessionStatus
+    result: Mapping[str, Any] | None
+    started_at: str
+    finished_at: str | None
+
+
+class Sessions:
+    """The record of who wrote what with which means."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def open(self, new: NewSession) -> Session:
+        """Records that writing begins, and the generator when it is new."""
+        generator = bytes.fromhex(new.generator.digest)
+        session_id = new_id("s")
+        with self._scope.write() as tx:
+            known = tx.connection.execute(select(generators.c.digest).where(generators.c.digest == generator)).first()
+            if known is None:
+                body = canonical_json(thaw(new.generator.body)).decode()
+                row = {"digest": generator, "name": new.generator.name, "body": body, "created_at": tx.at}
+                tx.connection.execute(insert(generators), row)
+                tx.record("generator.registered", subject=new.generator.digest, data={"name": new.generator.name})
+            tx.connection.execute(
+                insert(sessions),
+                {
+                    "id": session_id,
+                    "generator": generator,
+                    "prompt_name": new.prompt_name,
+                    "model": new.model,
+                    "parameters": canonical_json(thaw(new.parameters)).decode(),
+                    "code_version": __version__,
+                    "seed": new.seed,
+                    "data_digest": None if new.data_digest is None else bytes.fromhex(new.data_digest),
+                    "actor": tx.actor,
+                    "trust": canonical_json(new.trust.to_json()).decode(),
+                    "status": SessionStatus.OPEN,
+                    "started_at": tx.at,
+                },
+            )
+            told = {"generator": new.generator.digest, "prompt": new.prompt_name, "model": new.model, "seed": new.seed}
+            tx.record("session.opened", subject=session_id, data=told | {"data": new.data_digest})
+        return self.get(session_id)
+
+    def get(self, session_id: str) -> Session:
+        """Raises NotFound with the most recent sessions' ids."""
+        with self._scope.read() as connection:
+            row = connection.execute(select(sessions).where(sessions.c.id == session_id)).first()
+        if row is None:
+            recent = ", ".join(session.id for session in self.ls(limit=3)) or "none yet"
+            raise NotFound(f"there is no session {session_id!r}; the most recent are: {recent}")
+        return _session(row)
+
+    def ls(self, *, prompt_name: str | None = None, limit: int = 50) -> list[Session]:
+        """The newest sessions first."""
+        query = select(sessions).order_by(desc(sessions.c.number)).limit(limit)
+        if prompt_name is not None:
+            query = query.where(sessions.c.prompt_name == prompt_name)
+        with self._scope.read() as connection:
+            return [_session(row) for row in connection.execute(query)]
+
+    def generator(self, generator_digest: str) -> Generator:
+        """Raises NotFound."""
+        with self._scope.read() as connection:
+            query = select(generators.c.name, generators.c.body).where(
+                generators.c.digest == bytes.fromhex(generator_digest)
+            )
+            row = connection.execute(query).first()
+        if row is None:
+            raise NotFound(f"there is no generator {generator_digest!r}")
+        return Generator(row.name, json.loads(row.body))
+
+    def finish(
+        self, session: Session, result: Mapping[str, Any], *, status: SessionStatus = SessionStatus.FINISHED
+    ) -> Session:
+        """Records how the writing ended. Raises Conflict when the session has ended already."""
+        written = canonical_json(thaw(result)).decode()
+        with self._scope.write() as tx:
+            ending = update(sessions).where(sessions.c.id == session.id, sessions.c.status == SessionStatus.OPEN)
+            ended = tx.connection.execute(ending.values(status=status, result=written, finished_at=tx.at))
+            if ended.rowcount != 1:
+                raise Conflict(f"session {session.id!r} has ended already")
+            tx.record(f"session.{status}", subject=session.id, data={"result": digest(thaw(result))})
+        return self.get(session.id)
+
+
+def _session(row: Row[Any]) -> Session:
+    return Session(
+        id=row.id,
+        number=row.number,
+        generator=bytes(row.generator).hex(),
+        prompt_name=row.prompt_name,
+        model=row.model,
+        parameters=json.loads(row.parameters),
+        code_version=row.code_version,
+        seed=row.seed,
+        data_digest=None if row.data_digest is None else bytes(row.data_digest).hex(),
+        actor=row.actor,
+        trust=TrustLabel.from_json(json.loads(row.trust)),
+        status=SessionStatus(row.status),
+        result=None if row.result is None else json.loads(row.result),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )

@@ -1,0 +1,174 @@
+"""The gate: static checks and a paired evaluation between a candidate and a version number."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from stemma.core.digests import canonical_json, digest
+from stemma.core.errors import Refused
+from stemma.core.trust import INTERNAL, TrustLabel
+from stemma.evaluate.checks import problems_of
+from stemma.evaluate.comparison import Comparison, Outcome, compare, verdict
+from stemma.evaluate.data import Dataset
+from stemma.evaluate.runner import Runner
+from stemma.ledger.scope import Scope
+from stemma.registry.candidates import Candidates
+from stemma.registry.prompt import Prompt
+from stemma.registry.prompts import Prompts, PromptVersion
+from stemma.registry.sessions import Sessions
+from stemma.release.policy import GatePolicy
+from stemma.store.schema import gate_verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """What the gate said of one text, and on what grounds. `comparison` is None when the static checks already failed."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    candidate: str  # digest
+    incumbent: str  # digest
+    circumstances: str  # digest of policy, incumbent, data, model and scorer: the verdict holds for these
+    comparison: Comparison | None
+    remembered: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == "PASS"
+
+    def require(self) -> None:
+        """Raises Refused, with the reasons, unless the gate said PASS. Not decided is not passed."""
+        if not self.passed:
+            raise Refused(f"candidate {self.candidate[:12]} ({self.outcome})", self.reasons)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "verdict": self.outcome,
+            "reasons": list(self.reasons),
+            "candidate": self.candidate,
+            "incumbent": self.incumbent,
+            "circumstances": self.circumstances,
+            "comparison": None if self.comparison is None else self.comparison.to_json(),
+            "remembered": self.remembered,
+        }
+
+
+class Gate:
+    """Judges candidates, remembers its verdicts, and lets through what passed."""
+
+    def __init__(self, scope: Scope, prompts: Prompts, candidates: Candidates, sessions: Sessions) -> None:
+        self._scope = scope
+        self._prompts = prompts
+        self._candidates = candidates
+        self._sessions = sessions
+
+    async def judge(
+        self,
+        candidate: Prompt,
+        incumbent: Prompt,
+        data: Dataset,
+        runner: Runner,
+        *,
+        policy: GatePolicy = GatePolicy(),  # noqa: B008 - frozen
+        training: Dataset | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> GateVerdict:
+        """The verdict on `candidate` in `incumbent`'s place. Said once, it is remembered for the same circumstances.
+
+        Raises BudgetExhausted, ModelError and TemplateError where the evaluation cannot be made.
+        """
+        circumstances = digest(
+            {
+                "policy": policy.digest,
+                "incumbent": incumbent.digest,
+                "data": data.digest,
+                "training": None if training is None else training.digest,
+                "model": runner.target.identity,
+                "scorer": runner.scorer.identity(),
+            }
+        )
+        if (remembered := self._recall(candidate.digest, circumstances)) is not None:
+            return remembered
+        texts = [text for case in training or () for text in case.inputs.values()]
+        problems = problems_of(candidate, incumbent, policy.checks, training=texts)
+        if problems:
+            judged = GateVerdict("FAIL", problems, candidate.digest, incumbent.digest, circumstances, None)
+        else:
+            before = await runner.evaluate(incumbent, data.cases)
+            after = await runner.evaluate(candidate, data.cases, progress=progress)
+            comparison = compare(before.scores, after.scores)
+            said = verdict(
+                comparison,
+                min_gain=policy.min_gain,
+                max_loss=policy.max_loss,
+                min_n=policy.min_n,
+                max_missing=policy.max_missing,
+            )
+            judged = GateVerdict(
+                said.outcome, said.reasons, candidate.digest, incumbent.digest, circumstances, comparison
+            )
+        self._remember(judged)
+        return judged
+
+    def release(
+        self, name: str, candidate_id: int, verdict: GateVerdict, *, label: str | None = None, message: str = ""
+    ) -> PromptVersion:
+        """Gives a candidate that passed the next version number, and moves `label` to it in the same transaction.
+
+        The version keeps the trust label of the session that wrote it: a gate shows that a prompt works, not that its
+        words can be believed.
+
+        Raises Refused when the verdict is not PASS, was given for another text or was never recorded; Conflict and NotFound.
+        """
+        verdict.require()
+        candidate = self._candidates.get(candidate_id)
+        recorded = self._recall(candidate.digest, verdict.circumstances)
+        if recorded is None or not recorded.passed:
+            raise Refused(f"candidate {candidate_id}", ["the gate has not passed this text"])
+        trust: TrustLabel = self._sessions.get(candidate.session).trust.join(INTERNAL)
+        return self._prompts.admit(name, candidate_id, trust=trust, message=message, label=label)
+
+    def _recall(self, candidate: str, circumstances: str) -> GateVerdict | None:
+        query = select(gate_verdicts.c.verdict, gate_verdicts.c.body).where(
+            gate_verdicts.c.subject == bytes.fromhex(candidate), gate_verdicts.c.policy == bytes.fromhex(circumstances)
+        )
+        with self._scope.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        body = json.loads(row.body)
+        told = body["comparison"]
+        return GateVerdict(
+            outcome=row.verdict,
+            reasons=tuple(body["reasons"]),
+            candidate=candidate,
+            incumbent=body["incumbent"],
+            circumstances=circumstances,
+            comparison=None if told is None else Comparison(**{**told, "ci95": tuple(told["ci95"])}),
+            remembered=True,
+        )
+
+    def _remember(self, judged: GateVerdict) -> None:
+        body = judged.to_json()
+        with self._scope.write() as tx:
+            known = select(gate_verdicts.c.verdict).where(
+                gate_verdicts.c.subject == bytes.fromhex(judged.candidate),
+                gate_verdicts.c.policy == bytes.fromhex(judged.circumstances),
+            )
+            if tx.connection.execute(known).first() is not None:
+                return  # another process judged the same in the same circumstances at this moment
+            tx.connection.execute(
+                insert(gate_verdicts),
+                {
+                    "subject": bytes.fromhex(judged.candidate),
+                    "policy": bytes.fromhex(judged.circumstances),
+                    "verdict": judged.outcome,
+                    "body": canonical_json(body).decode(),
+                    "created_at": tx.at,
+                },
+            )
+            told = {"verdict": judged.outcome, "circumstances": judged.circumstances, "incumbent": judged.incumbent}
+            tx.record("gate.judged", subject=judged.candidate, data=told)
