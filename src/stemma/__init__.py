@@ -1,3 +1,59 @@
-"""Stemma: the system of record, and the runtime, for prompts that machines write."""
+"""Stemma: the system of record, and the runtime, for prompts that machines write.
+
+>>> import stemma
+>>> stemma.Prompt("Say hello in {{language}}.").variables
+('language',)
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from stemma.evaluate.data import Case, Dataset, read_dataset
+    from stemma.optimize.optimizer import Assignment
+    from stemma.optimize.settings import SearchSettings
+    from stemma.platform import Settings, Stemma
+    from stemma.platform import open_stemma as open
+    from stemma.registry.prompt import Demonstration, Prompt
+    from stemma.release import GatePolicy
+
+__all__ = [
+    "Assignment",
+    "Case",
+    "Dataset",
+    "Demonstration",
+    "GatePolicy",
+    "Prompt",
+    "SearchSettings",
+    "Settings",
+    "Stemma",
+    "__version__",
+    "open",
+    "read_dataset",
+]
+
+# Loaded when first used: importing everything takes a second, and `stemma --version` should not.
+_HOMES = {
+    "Assignment": "stemma.optimize.optimizer",
+    "Case": "stemma.evaluate.data",
+    "Dataset": "stemma.evaluate.data",
+    "Demonstration": "stemma.registry.prompt",
+    "GatePolicy": "stemma.release",
+    "Prompt": "stemma.registry.prompt",
+    "SearchSettings": "stemma.optimize.settings",
+    "Settings": "stemma.platform",
+    "Stemma": "stemma.platform",
+    "open": "stemma.platform",
+    "read_dataset": "stemma.evaluate.data",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'stemma' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(_HOMES[name]), "open_stemma" if name == "open" else name)
+    globals()[name] = found
+    return found

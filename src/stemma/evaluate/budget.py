@@ -53,7 +53,7 @@ class Budget:
 
     A call is made only after `reserve` granted it with the most that it may cost; `settle` then replaces that by what it
     did cost. So the limit on calls holds exactly, and those on tokens and money as exactly as the estimates are upper
-    bounds.
+    bounds. An answer that is remembered is charged as well: what a session does must not depend on what others asked before.
 
     >>> budget = Budget(calls=1)
     >>> budget.reserve("task"), budget.reserve("task")
@@ -73,7 +73,7 @@ class Budget:
         self._cost = Cost()
         self._aside = 0
 
-    def reserve(self, kind: CallKind, most: Cost = Cost()) -> bool:  # noqa: B008 - frozen
+    def reserve(self, kind: CallKind, most: Cost = Cost()) -> bool:
         """Whether one more call is granted; if so it is counted, with the most that it may cost."""
         if self.calls is not None and self.total >= self.calls - self._aside:
             return False
@@ -86,7 +86,7 @@ class Budget:
         self._cost = after
         return True
 
-    def require(self, kind: CallKind, most: Cost = Cost()) -> None:  # noqa: B008 - frozen
+    def require(self, kind: CallKind, most: Cost = Cost()) -> None:
         """Reserves a call or raises BudgetExhausted."""
         if not self.reserve(kind, most):
             raise BudgetExhausted(

@@ -66,6 +66,9 @@ class Calls:
         self._clock = clock
         self._concurrency = concurrency
         self._retry = retry
+        self._answers: dict[bytes, Answer] = {}
+        self.remembered = 0
+        """Questions that were answered from the memo or the journal, without a call."""
 
     async def answers(
         self,
@@ -104,32 +107,29 @@ class Calls:
         return answer.text
 
     def _grant(self, requests: Sequence[Request], kind: CallKind, answers: list[Answer | None]) -> deque[_Pending]:
-        keys = [request.key for request in requests]
-        known = self._memo.recall(keys)
-        entries = self._journal.entries
-        newly_found: list[bytes] = []
+        known = self._memo.recall([request.key for request in requests if request.key not in self._answers])
         waiting: dict[bytes, _Pending] = {}
-        done: dict[bytes, Answer] = {}
-        for place, (request, key) in enumerate(zip(requests, keys, strict=True)):
+        for place, request in enumerate(requests):
+            key = request.key
             if key in waiting:
                 waiting[key].places.append(place)
-                continue
-            if key not in done:
-                entry = entries.get(key)
-                if entry is None and key in known:
-                    newly_found.append(key)
-                elif entry is None or entry.paid:
-                    most = _most(request)
-                    granted = sum(self.budget.reserve(kind, most) for _ in range(entry.paid if entry else 1))
-                    if entry is None:
-                        if granted:
-                            waiting[key] = _Pending(request, most, [place])
-                        continue
-                    for _ in range(granted):
-                        self.budget.settle(most, known[key].cost if key in known else Cost())
-                done[key] = known.get(key) or Answer(None, missing=entry.missing if entry else None)
-            answers[place] = done[key]
-        self._journal.found(list(dict.fromkeys(newly_found)), kind)
+            elif key not in self._answers:
+                entry = self._journal.entries.get(key)
+                most = _most(request)
+                # Every question is charged once a session, whether its answer is remembered or has to be paid for: so a
+                # session takes the same steps whatever the memo holds. One that took several tries is charged for each.
+                granted = sum(self.budget.reserve(kind, most) for _ in range(entry.paid if entry else 1))
+                if not granted:
+                    continue
+                if key not in known and (entry is None or entry.missing is None):
+                    waiting[key] = _Pending(request, most, [place])
+                    continue
+                self._answers[key] = known.get(key) or Answer(None, missing=entry.missing if entry else None)
+                self.remembered += 1
+                for _ in range(granted):
+                    self.budget.settle(most, Cost())
+                self.budget.settle(Cost(), self._answers[key].cost)
+            answers[place] = self._answers.get(key)
         return deque(waiting.values())
 
     async def _ask(
@@ -191,6 +191,7 @@ class Calls:
             answer = Answer(None, missing=str(failure))
         self.budget.settle(item.reserved, answer.cost)
         self._journal.paid(request.key, kind, answer, calls=calls, tokens=tokens)
+        self._answers[request.key] = answer
         return answer
 
 

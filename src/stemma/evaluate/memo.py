@@ -1,9 +1,9 @@
 """What models have answered before, and what each session has asked: no call is paid twice, no crash forgets one.
 
-The *memo* holds answers by everything they depend on, for all sessions. A *journal* holds what one session used: which
-answers it paid for and which it found. Together they make an interrupted session resumable by running it again: its steps
-are decided by its seed and by the answers, so the second run takes the same steps, gets every finished call's answer
-from here, and charges its budget exactly as the first run did.
+The *memo* holds answers by everything they depend on, for all sessions. A *journal* holds the calls that one session made:
+how often it had to try, and which answers never came. Together they make an interrupted session resumable by running it
+again: its steps are decided by its seed and by the answers, so the second run takes the same steps, gets every finished
+call's answer from here, and charges its budget exactly as the first run did.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,12 +48,12 @@ class Answer:
     text: str | None
     refusal: str | None = None
     missing: str | None = None
-    cost: Cost = Cost()  # noqa: RUF009 - frozen
+    cost: Cost = Cost()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A journal line: how many calls the session made for the answer, and why it is missing, if it is."""
+    """A journal line: how many calls the session made for an answer, and why it is missing, if it is."""
 
     paid: int
     missing: str | None
@@ -112,14 +112,6 @@ class Journal:
     def entries(self) -> Mapping[bytes, Entry]:
         """What was asked so far, by the request's key."""
         return self._entries
-
-    def found(self, keys: Sequence[bytes], kind: CallKind) -> None:
-        """Notes answers that the memo had already: they cost this session nothing, on every replay too."""
-        if self._session is not None and keys:
-            rows = [self._row(key, kind, Entry(0, None)) for key in keys]
-            with self._scope.store.write() as connection:
-                connection.execute(_NOTE[connection.dialect.name], rows)
-        self._entries.update((key, Entry(0, None)) for key in keys)
 
     def paid(self, key: bytes, kind: CallKind, answer: Answer, *, calls: int, tokens: tuple[int, int]) -> None:
         """Keeps an answer and notes that this session paid for it, in one transaction: both survive, or neither."""

@@ -1,13 +1,12 @@
 """A checkpoint: the log's size and root, signed (https://c2sp.org/tlog-checkpoint)."""
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
 from stemma.core.errors import InvalidInput
 from stemma.ledger.merkle import HASH_SIZE
-from stemma.ledger.signing import PublicKey, Signer
+from stemma.ledger.signing import PublicKey, Signer, strict_base64
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -37,11 +36,8 @@ class Checkpoint:
         origin, size, root, *_extensions = (*text.split("\n"), "", "")
         if not origin or not _SIZE.fullmatch(size):
             raise InvalidInput("not a checkpoint: its first lines are not an origin and a size")
-        try:
-            hashed = base64.b64decode(root, validate=True)
-        except binascii.Error:
-            hashed = b""
-        if len(hashed) != HASH_SIZE:
+        hashed = strict_base64(root)
+        if hashed is None or len(hashed) != HASH_SIZE:
             raise InvalidInput("not a checkpoint: its third line is not a root hash")
         if public_key is not None and origin != public_key.name:
             raise InvalidInput(f"it speaks for the log {origin!r}, not for {public_key.name!r}")

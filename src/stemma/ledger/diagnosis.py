@@ -62,39 +62,45 @@ def of_broken_link(
 ) -> Finding:
     """The next body does not carry `leaf`, the hash of the last entry.
 
-    `tree` holds all entries before the last one; `leaf` is None when there is none. `following` are the bodies behind.
+    `tree` holds all entries before the last one; `leaf` is None when there is no entry yet. `following` are the bodies
+    behind, at least one; `anchors` those not yet reached, smallest first; entries below `proven` are known to be right.
     """
-    seq = tree.size + (leaf is not None)
-    body = next(following)
-    after = next(following, None)
+    place = tree.size + (leaf is not None)
+    body, after = next(following), next(following, None)
+    if finding := _misplaced(place, body, after):
+        return finding
+    if leaf is None:
+        return Finding.at(place, f"entry {place} was changed: it does not begin a log")
+    last_tip = () if head is None else (head.tip,)
+    tips = chain(() if after is None else (_tip(after),), map(_tip, following), last_tip)
+    vouching = next(tips, None)
+    is_vouched_for = vouching in (None, leaf_hash(body))
+    if anchor := next((anchor for anchor in anchors if anchor.size >= place), None):
+        later = tips if vouching is None else chain((vouching,), tips)
+        changed, unchanged = _roots_with(tree, (_tip(body), leaf), later, anchor.size)
+        if changed == anchor.root:
+            return _rewritten(place - 1)
+        if unchanged == anchor.root and not is_vouched_for:
+            return _rewritten(place)
+        if anchor.is_signed:
+            suspects = range(proven, place if is_vouched_for else place + 1)
+            return Finding.among(suspects, f"{_spoken(suspects)} rewritten: {anchor.name} was made of others")
+    return _rewritten(place - 1)
+
+
+def _misplaced(place: int, body: bytes, after: bytes | None) -> Finding | None:
+    """What the number that a body gives itself says, when it is not its place."""
     claimed = _claimed(body)
     if claimed is None:
-        return Finding.at(seq, f"entry {seq} was changed: its body is not that of an entry")
-    if claimed > seq:
-        return Finding.at(seq, f"entry {seq} is missing: entry {claimed} stands in its place")
-    if claimed < seq:
-        # Entries that were put in push the old ones along; a lone stranger does not.
-        if after is not None and _claimed(after) == claimed + 1:
-            return Finding.at(claimed, f"entry {claimed} was put in: the one that had its number stands at {seq}")
-        return Finding.at(seq, f"entry {seq} was put in: it calls itself entry {claimed}")
-    if leaf is None:
-        return Finding.at(seq, f"entry {seq} was changed: it does not begin a log")
-    seq -= 1
-    rest = following if after is None else chain((after,), following)
-    second = _tip(after) if after is not None else None if head is None else head.tip
-    next_is_vouched_for = second is None or second == leaf_hash(body)
-    later = (_tip(each) for each in rest)
-    tips = chain(later, () if head is None else (head.tip,))
-    if anchor := next((anchor for anchor in anchors if anchor.size > seq), None):
-        changed, unchanged = _roots_with(tree, (_tip(body), leaf), tips, anchor.size)
-        if changed == anchor.root:
-            return _changed(seq)
-        if unchanged == anchor.root and not next_is_vouched_for:
-            return _changed(seq + 1)
-        if anchor.is_signed:
-            suspects = range(proven, seq + 1 if next_is_vouched_for else seq + 2)
-            return Finding.among(suspects, f"{_spoken(suspects)} rewritten: {anchor.name} was made of others")
-    return _changed(seq)
+        return Finding.at(place, f"entry {place} was changed: its body is not that of an entry")
+    if claimed > place:
+        return Finding.at(place, f"entry {place} is missing: entry {claimed} stands in its place")
+    if claimed == place:
+        return None
+    # Entries that were put in push the old ones along; a lone stranger does not.
+    if after is not None and _claimed(after) == claimed + 1:
+        return Finding.at(claimed, f"entry {claimed} was put in: the one that had its number stands at {place}")
+    return Finding.at(place, f"entry {place} was put in: it calls itself entry {claimed}")
 
 
 def of_broken_tip(tree: Frontier, head: Head, anchors: Iterable[Anchor]) -> Finding | None:
@@ -102,11 +108,11 @@ def of_broken_tip(tree: Frontier, head: Head, anchors: Iterable[Anchor]) -> Find
     seq = tree.size
     roots = {anchor.root for anchor in anchors if anchor.size == seq + 1}
     if tree.extend([head.tip]).root() in roots:
-        return _changed(seq)
+        return _rewritten(seq)
     return None
 
 
-def _changed(seq: int) -> Finding:
+def _rewritten(seq: int) -> Finding:
     return Finding.at(seq, f"entry {seq} was rewritten: it is not the one that the next entry was written behind")
 
 

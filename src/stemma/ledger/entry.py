@@ -44,7 +44,7 @@ class Entry:
         """The entry that `body_of` wrote. Raises InvalidInput when the body is not one."""
         try:
             return cls(**json.loads(body))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise InvalidInput(f"{body[:60]!r} is not the body of a log entry: {error}") from error
 
     def to_json(self) -> dict[str, Any]:

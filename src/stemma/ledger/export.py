@@ -113,7 +113,7 @@ class _Lines:
         self.read += 1
         try:
             return json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidData(self.path, "not JSON, so this is not an exported audit log", line=self.read) from error
 
 

@@ -157,7 +157,7 @@ class Ledger:
                     "Find out with: stemma audit verify"
                 )
             if last is not None and last.size == tree.size:
-                return last
+                return _believed(last, self._signer.public_key)
             made = Checkpoint.sign(self._signer, size=tree.size, root=tree.root())
             connection.execute(ledger_checkpoints.insert().values(size=made.size, note=made.note))
             return made
@@ -226,6 +226,13 @@ def _last_checkpoint(connection: Connection) -> Checkpoint | None:
         return Checkpoint.parse(row.note)
     except InvalidInput as error:
         raise LedgerTampered(f"the checkpoint at {row.size} is damaged: {error}") from error
+
+
+def _believed(last: Checkpoint, public_key: PublicKey) -> Checkpoint:
+    try:
+        return Checkpoint.parse(last.note, public_key)
+    except InvalidInput as error:
+        raise LedgerTampered(f"the checkpoint at {last.size} cannot be believed: {error}") from error
 
 
 def _roots(connection: Connection, ranges: Iterable[Range]) -> tuple[bytes, ...]:

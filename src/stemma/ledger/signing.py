@@ -6,7 +6,6 @@ A private key lives in one file, a public key is one line of text to hand around
 """
 
 import base64
-import binascii
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -145,13 +144,17 @@ class Signer:
 
 def _split_note(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     """The text of a note and its signatures as (name, key hash, signature). Raises InvalidInput when it is no note."""
+    try:
+        note.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput("not a signed note: it is not Unicode text") from None
     text, blank, lines = note.rpartition("\n\n")
     if not blank or not lines.endswith("\n"):
         raise InvalidInput("not a signed note: there is no blank line with signatures behind it")
     signatures = []
     for line in lines.removesuffix("\n").split("\n"):
         name, _, encoded = line.removeprefix(_DASH).partition(" ")
-        decoded = _decoded(encoded)
+        decoded = strict_base64(encoded)
         if not line.startswith(_DASH) or not _is_key_name(name) or decoded is None or len(decoded) < 5:
             raise InvalidInput(f"not a signed note: {line[:60]!r} is not a signature")
         signatures.append((name, decoded[:4], decoded[4:]))
@@ -175,17 +178,20 @@ def _create(path: Path, text: str) -> None:
 
 
 def _is_key_name(name: str) -> bool:
-    return bool(name) and "+" not in name and not any(character.isspace() for character in name)
+    return bool(name) and name.isprintable() and "+" not in name and not any(character.isspace() for character in name)
 
 
 def _decoded_key(encoded: str) -> bytes | None:
     """The 32 bytes of a key behind its algorithm's number, or None."""
-    data = _decoded(encoded)
+    data = strict_base64(encoded)
     return data[1:] if data is not None and len(data) == 33 and data[:1] == _ED25519 else None
 
 
-def _decoded(encoded: str) -> bytes | None:
+def strict_base64(encoded: str) -> bytes | None:
+    """What standard base64 stands for; None when another text could stand for the same, or it is none at all."""
     try:
-        return base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+        data = base64.b64decode(encoded, validate=True)
+    except ValueError:
         return None
+    # Unused bits of the last digit would let a text be changed without changing what it says.
+    return data if base64.b64encode(data).decode() == encoded else None

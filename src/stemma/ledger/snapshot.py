@@ -58,16 +58,25 @@ def snapshot(store: Store) -> Iterator[Snapshot]:
     with store.read() as connection:
         if not store.is_sqlite:  # SQLite's readers see one state anyway; PostgreSQL's see one a statement unless told
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        # Whoever tampers with a SQLite file may store any type in any column, and bytes that are no UTF-8: cast all.
-        blob = "cast({} as blob)" if store.is_sqlite else "{}"
-        columns = ", ".join(("cast(size as bigint)", blob.format("frontier"), blob.format("tip")))
-        row = connection.exec_driver_sql(f"select {columns} from ledger_head where id = 1").one_or_none()
-        notes = connection.exec_driver_sql(f"select size, {blob.format('note')} from ledger_checkpoints order by size")
+        row = connection.exec_driver_sql(head_query(store)).one_or_none()
+        note = _as_bytes(store, "note")
+        notes = connection.exec_driver_sql(f"select size, {note} from ledger_checkpoints order by size")
         yield Snapshot(
-            head=None if row is None else Head(row[0], bytes(row[1]), bytes(row[2])),
+            head=None if row is None else Head(*row),
             checkpoints=tuple(StoredNote(size, _text(note)) for size, note in notes),
             batches=_sqlite_batches(connection) if store.is_sqlite else _postgresql_batches(connection),
         )
+
+
+def head_query(store: Store) -> str:
+    """The statement that reads the parts of a `Head`."""
+    columns = f"cast(size as bigint), {_as_bytes(store, 'frontier')}, {_as_bytes(store, 'tip')}"
+    return f"select {columns} from ledger_head where id = 1"
+
+
+def _as_bytes(store: Store, column: str) -> str:
+    """`column` as the bytes that are stored: into a SQLite file one can put any type, and text that is no UTF-8."""
+    return f"cast({column} as blob)" if store.is_sqlite else column
 
 
 def _sqlite_batches(connection: Connection) -> Iterator[Batch]:

@@ -51,7 +51,7 @@ async def complete(
     user: str,
     settings: Mapping[str, Any] = _NO_SETTINGS,
     output_schema: Mapping[str, Any] | None = None,
-    timeout: float | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 - the whole wait, as a caller of one request thinks of it
 ) -> Completion:
     """`model`'s answer to `user` under `system`, in one request and without retries.
 
@@ -76,9 +76,7 @@ async def complete(
                 _parameters(model, output_schema),
             )
     except TimeoutError as error:
-        raise ProviderUnavailable(
-            f"model {model.model_name!r} gave no answer within {timeout:g} s"
-        ) from error
+        raise ProviderUnavailable(f"model {model.model_name!r} gave no answer within {timeout:g} s") from error
     except AgentRunError as error:
         raise _sorted_failure(model.model_name, error) from error
     return Completion(
@@ -116,9 +114,7 @@ def _text(name: str, response: "ModelResponse") -> str:
     if isinstance(refusal, Mapping):
         raise ModelRefused(name, str(refusal["code"]), str(refusal["reason"]))
     if refusal or response.finish_reason == "content_filter":
-        raise ModelRefused(
-            name, "content_filter", str(refusal or "the provider's content filter stopped the answer")
-        )
+        raise ModelRefused(name, "content_filter", str(refusal or "the provider's content filter stopped the answer"))
     if response.text is None:
         raise ModelError(f"model {name!r} answered without any text; the result is missing")
     return response.text
@@ -150,9 +146,7 @@ def _sorted_failure(name: str, error: Exception) -> ModelError:
         return ModelRefused(name, "content_filter", str(error))
     told = " ".join(str(error).split())
     if isinstance(error, ModelQuotaExceededError):
-        return ModelError(
-            f"model {name!r} has no quota or credit left with its provider; top up the account: {told}"
-        )
+        return ModelError(f"model {name!r} has no quota or credit left with its provider; top up the account: {told}")
     if isinstance(error, ModelHTTPError):
         if error.status_code in _WORTH_ANOTHER_TRY or error.status_code >= 500:
             return ProviderUnavailable(
@@ -160,9 +154,7 @@ def _sorted_failure(name: str, error: Exception) -> ModelError:
                 retry_after=error.retry_after,
             )
         if error.status_code in (401, 403):
-            return ModelError(
-                f"model {name!r} rejected the API key (HTTP {error.status_code}); check it: {told}"
-            )
+            return ModelError(f"model {name!r} rejected the API key (HTTP {error.status_code}); check it: {told}")
     elif isinstance(error, ModelAPIError) and not isinstance(error, ModelRequestRejectedError):
         return ProviderUnavailable(f"model {name!r} is not available: {told}", retry_after=error.retry_after)
     return ModelError(f"model {name!r} gave no usable answer: {told}")

@@ -86,9 +86,7 @@ def _user_text(part: UserPromptPart) -> tuple[str, bool]:
     if isinstance(part.content, str):
         return part.content, True
     texts = [
-        item if isinstance(item, str) else item.content
-        for item in part.content
-        if isinstance(item, str | TextContent)
+        item if isinstance(item, str) else item.content for item in part.content if isinstance(item, str | TextContent)
     ]
     return "\n".join(texts), len(texts) == len(part.content)
 
@@ -98,6 +96,4 @@ def _instructions(written: str | None, parameters: ModelRequestParameters | None
         return [written] if written else []
     # The framework's own sentence about JSON says nothing that the schema beside it does not say.
     framework = parameters.prompted_output_instructions
-    return [
-        part.content for part in parameters.instruction_parts if part.content and part.content != framework
-    ]
+    return [part.content for part in parameters.instruction_parts if part.content and part.content != framework]

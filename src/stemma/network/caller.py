@@ -1,9 +1,7 @@
 """Asking a model on an agent's behalf: never too many at once, again when the provider is away, never past the limits."""
 
 import asyncio
-from typing import Protocol
-
-from pydantic_ai.models import Model
+from typing import TYPE_CHECKING, Protocol
 
 from stemma.core.clock import Clock
 from stemma.core.errors import ModelError, ModelUnavailable, TemplateError
@@ -12,13 +10,16 @@ from stemma.network.message import Message
 from stemma.network.network import Role
 from stemma.network.turn import Reply, render
 
+if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
+    from pydantic_ai.models import Model
+
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds
 
 
 class Models(Protocol):
     """Where an agent's model is found by its name. Raises NotConfigured or NotFound with the way out."""
 
-    def get(self, name: str) -> Model: ...
+    def get(self, name: str) -> "Model": ...
 
 
 class ModelCaller:

@@ -127,7 +127,7 @@ def _role(agent: Agent, manifest: Manifest, prompts: PromptSource) -> Role:
             prompt, source, trust = found.prompt, found.reference, found.trust
         else:
             # The file lies beside the manifest, whose author is trusted to choose it.
-            prompt, source, trust = read_prompt(manifest.folder / agent.prompt), agent.prompt, TRUSTED
+            prompt, source, trust = read_prompt(manifest.folder / agent.prompt).prompt, agent.prompt, TRUSTED
     except NotFound as error:
         raise InvalidData(manifest.path, f"'prompt' of agent {agent.name!r}: {error}", line=line) from error
     given = [*agent.reads, *([CONTEXT] if agent.knowledge else [])]

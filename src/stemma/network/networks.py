@@ -7,12 +7,10 @@ from stemma.core.digests import digest
 from stemma.core.errors import Conflict, InvalidInput, InvalidName
 from stemma.ledger.scope import Scope
 from stemma.network.caller import ModelCaller, Models
-from stemma.network.durable import Durable
 from stemma.network.manifest import Manifest
 from stemma.network.network import Network, PromptSource, pin
 from stemma.network.records import Records
-from stemma.network.run import BatchResult, Run, RunReport, RunStatus
-from stemma.network.workflows import TYPES, VERSION, Listener, Workflows
+from stemma.network.run import BatchResult, Listener, Run, RunReport, RunStatus
 
 _BATCH = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -46,6 +44,8 @@ class Networks:
         that does not fit its prompts, InvalidInput for an item that lacks an input, Conflict when another process is in the
         way, and any error (the store is full, a model is not configured) that stopped the batch; it can then be resumed.
         """
+        from stemma.network.workflows import Workflows  # DBOS takes 0.4 s to import; looking at runs does without
+
         if concurrency < 1:
             raise InvalidInput(f"concurrency {concurrency} makes no progress; it is at least 1")
         network = pin(manifest, self._prompts)
@@ -61,7 +61,7 @@ class Networks:
         elif [run.request for run in begun] != requests or begun[0].network != network.digest:
             raise Conflict(f"batch {name!r} was begun with another network or other items; choose another name for it")
         caller = ModelCaller(self._models, self._scope.clock, concurrency=concurrency)
-        workflows = Workflows(Durable(self._scope.store, version=VERSION, types=TYPES), self._records, caller)
+        workflows = Workflows(self._scope.store, self._records, caller)
         started = self._scope.clock.monotonic()
         workflows.serve(name, self._records.batch(name), concurrency=concurrency, progress=progress)
         return BatchResult(

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Insert, Row, Table, func, insert, select, update
+from sqlalchemy import Row, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -173,11 +173,12 @@ class Records:
             "body": body.decode(),
             "sent_at": transaction.at,
         }
-        if transaction.connection.execute(self._insert_or_ignore(messages), row).rowcount:
+        # What was inserted is asked for: an insert's row count means nothing on PostgreSQL.
+        if transaction.connection.execute(self._insert_or_ignore(messages).returning(messages.c.id), row).first():
             data = {"from": message.sender, "to": message.recipient, "digest": digest_bytes(body)}
             transaction.record("message.sent", subject=message.id, data=data)
 
-    def _insert_or_ignore(self, table: Table) -> Insert:
+    def _insert_or_ignore(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         if self._scope.store.is_sqlite:
             return sqlite.insert(table).on_conflict_do_nothing()
         return postgresql.insert(table).on_conflict_do_nothing()

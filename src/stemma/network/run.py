@@ -1,9 +1,9 @@
 """Runs: one item through a network, and a batch of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from stemma.core.errors import InvalidInput
 from stemma.core.trust import TrustLabel
@@ -94,6 +94,9 @@ class RunProgress:
     handed_over: int
     failed: int
     calls: int
+
+
+Listener: TypeAlias = Callable[[RunProgress], None]
 
 
 @dataclass(frozen=True, slots=True)

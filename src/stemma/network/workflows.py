@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TypeAlias
 
 from stemma.network.caller import ModelCaller
 from stemma.network.durable import Durable
@@ -12,24 +11,20 @@ from stemma.network.message import Message
 from stemma.network.network import Role
 from stemma.network.pipeline import pipeline
 from stemma.network.records import Records
-from stemma.network.run import Run, RunProgress, RunStatus
+from stemma.network.run import Listener, Run, RunProgress, RunStatus
 from stemma.network.turn import Reply
+from stemma.store import Store
 
 VERSION = "pipeline-1"
 """Names what the workflows do, in which order. Whoever changes that changes the name, and leaves begun runs to the release
 that began them; whoever changes anything else keeps it, so that a run may outlive an upgrade."""
 
-TYPES = {"reply": Reply}
-"""The records that the workflows' steps return."""
-
-Listener: TypeAlias = Callable[[RunProgress], None]
-
 
 class Workflows:
     """What one process does for one batch: starts its runs, and answers the messages that they send."""
 
-    def __init__(self, durable: Durable, records: Records, caller: ModelCaller) -> None:
-        self._durable = durable
+    def __init__(self, store: Store, records: Records, caller: ModelCaller) -> None:
+        self._durable = Durable(store, version=VERSION, types={"reply": Reply})
         self._records = records
         self._caller = caller
 

@@ -29,6 +29,7 @@ _KEPT_EACH_ROUND = 1 / 3
 class Standing:
     """How far the search is, for whoever watches."""
 
+    session: str
     step: int
     steps: int
     best: float | None
@@ -185,7 +186,15 @@ class Arena:
             budget = self.calls.budget
             mean = self.best.mean if self._members else None
             self._progress(
-                Standing(self._step, self.settings.generations, mean, len(self._members), budget.total, budget.calls)
+                Standing(
+                    self._record.session.id,
+                    self._step,
+                    self.settings.generations,
+                    mean,
+                    len(self._members),
+                    budget.total,
+                    budget.calls,
+                )
             )
 
     @property

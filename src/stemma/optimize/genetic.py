@@ -98,7 +98,8 @@ class Genetic:
         for slot in range(settings.population - round(settings.elite * settings.population)):
             rng = Random(f"{settings.seed}:{generation}:{slot}")
             mother = _tournament(population, arena, rng)
-            prompt, parents = mother.prompt, (mother.id,)
+            prompt = mother.prompt
+            parents: tuple[int, ...] = (mother.id,)
             if rng.random() < settings.crossover_rate:
                 father = _tournament(population, arena, rng)
                 if father.id != mother.id:

@@ -127,8 +127,11 @@ def _check_growth(length: int) -> None:
 
 _AS_IN_JINJA = ("abs", "capitalize", "float", "int", "lower", "string", "title", "trim", "upper")
 
+_FILTERS: Mapping[str, Any] = JINJA_FILTERS
+_TESTS: Mapping[str, Any] = JINJA_TESTS
+
 FILTERS: Mapping[str, Filter] = {
-    **{name: JINJA_FILTERS[name] for name in _AS_IN_JINJA},
+    **{name: _FILTERS[name] for name in _AS_IN_JINJA},
     "count": len,
     "dictsort": _dictsort,
     "first": _first,
@@ -157,4 +160,4 @@ _HARMLESS_TESTS = (
     *("eq", "equalto", "ge", "gt", "le", "lt", "ne", "==", "!=", ">=", ">", "<=", "<"),
 )
 
-TESTS: Mapping[str, Filter] = {name: JINJA_TESTS[name] for name in _HARMLESS_TESTS}
+TESTS: Mapping[str, Filter] = {name: _TESTS[name] for name in _HARMLESS_TESTS}

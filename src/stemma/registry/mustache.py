@@ -195,16 +195,15 @@ class _Parser:
             self.open_blocks[-1].take(closed)
         opener = closed.kind if closed.kind in _HELPERS else ".".join(closed.name)
         if not self.open_blocks or (_plain(tag.content) or ".") != (opener or "."):
-            raise TemplateError(f"line {tag.line}: {{{{/{tag.content}}}}} closes no open block")
+            raise TemplateError(f"line {tag.line}: {{{{/{_shown(tag.content)}}}}} closes no open block")
         self.open_blocks[-1].take(closed)
 
     def name(self, tag: _Tag, name: str) -> tuple[str, ...]:
         """The parts of a dotted name, none for the innermost value itself; noted as a variable where it must be one."""
         name = _plain(name)
         if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
-            shown = name if len(name) <= 40 else name[:39] + "…"
             raise TemplateError(
-                f"line {tag.line}: {{{{{tag.kind}{shown}}}}} is not available; "
+                f"line {tag.line}: {{{{{tag.kind}{_shown(name)}}}}} is not available; "
                 f"there are variables, sections and the helpers {', '.join(_HELPERS)}"
             )
         parts = () if name == "." else tuple(name.split("."))
@@ -274,6 +273,12 @@ def _plain(name: str) -> str:
     if name == "this":
         return "."
     return name.removeprefix("this.") if name.startswith("this.") else name
+
+
+def _shown(content: str) -> str:
+    """What a tag says, on one short line."""
+    line = " ".join(content.split())
+    return line if len(line) <= 40 else line[:39] + "…"
 
 
 def _literal(text: str) -> _Part:

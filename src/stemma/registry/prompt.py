@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias, get_args
 
 from stemma.core.digests import canonical_json, digest_bytes, thaw
-from stemma.core.errors import InvalidInput
+from stemma.core.errors import InvalidInput, MissingVariable
 from stemma.registry.templates import TemplateFormat, check, render, variables_of
 
 Role: TypeAlias = Literal["system", "user"]
@@ -49,6 +49,10 @@ class Prompt:
     output_schema: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def __eq__(self, other: object) -> bool:
+        """By digest: `True` and `1` are equal in Python, and two prompts."""
+        return self.digest == other.digest if isinstance(other, Prompt) else NotImplemented
+
     def __hash__(self) -> int:
         return hash(self.digest)
 
@@ -85,10 +89,17 @@ class Prompt:
 
         Raises MissingVariable, naming every missing variable, and UnsafeTemplate.
         """
-        instructions = render(self.instructions, self.template_format, values)
-        if self.user is not None:
-            user = render(self.user, self.template_format, values)
-        else:
+        rendered: list[str] = []
+        missing: dict[str, None] = {}
+        for template in (self.instructions, self.user or ""):
+            try:
+                rendered.append(render(template, self.template_format, values))
+            except MissingVariable as error:
+                missing |= dict.fromkeys(error.names)
+        if missing:
+            raise MissingVariable(tuple(missing), tuple(values))
+        instructions, user = rendered
+        if self.user is None:
             user = _as_turn({name: value for name, value in values.items() if name not in self.variables})
         return Rendered("\n\n".join(part for part in (instructions, self.examples) if part), user)
 

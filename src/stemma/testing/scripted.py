@@ -77,9 +77,7 @@ class ScriptedModel(Model[None]):
         model_settings, parameters = self.prepare_request(model_settings, model_request_parameters)
         asked = read_conversation(messages, parameters)
         self.calls.append(
-            Call(
-                asked.system, asked.user, asked.turns, dict(model_settings or {}), _wanted_schema(parameters)
-            )
+            Call(asked.system, asked.user, asked.turns, dict(model_settings or {}), _wanted_schema(parameters))
         )
         answer = await self._next(asked)
         if isinstance(answer, Exception):

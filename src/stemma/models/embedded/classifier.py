@@ -1,9 +1,10 @@
-"""Choosing a label: a prior from what the prompt says about each label, corrected by the prompt's demonstrations.
+"""Choosing a label: a prior from what the prompt says about each label, corrected by the prompt's
+demonstrations.
 
-Every likeness is a cosine in one weighted space, so a compiled prompt is a single matrix (place by label) and an answer
-costs one sparse product. The prior of a label is its likeness to its name and description; the correction is kernel
-multinomial logistic regression fitted on the demonstrations with the prior as offset. Cue phrases that occur word for
-word add to the logits.
+Every likeness is a cosine in one weighted space, so a compiled prompt is a single matrix (place by label)
+and an answer costs one sparse product. The prior of a label is its likeness to its name and description;
+the correction is kernel multinomial logistic regression fitted on the demonstrations with the prior as
+offset. Cue phrases that occur word for word add to the logits.
 """
 
 import re
@@ -34,7 +35,9 @@ _PHRASE_BREAK = re.compile(r"[,;:()\n]|\s+(?:and|or)\s+|\s[-–—/]\s|\.(?:\s|$
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The label chosen and the probability given to it; no label when nothing in the prompt resembles the input."""
+    """The label chosen and the probability given to it; no label when nothing in the prompt resembles the
+    input.
+    """
 
     label: str | None
     confidence: float
@@ -88,7 +91,9 @@ class Cues:
         self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
 
     def found_in(self, text: str) -> Matrix:
-        """The logits that the phrases in `text` add; a phrase counts once, and hides shorter ones inside it."""
+        """The logits that the phrases in `text` add; a phrase counts once, and hides shorter ones inside
+        it.
+        """
         if not self._effects:
             return self._none
         found = dict.fromkeys(self._pattern.findall(" ".join(text.lower().split())))
@@ -127,7 +132,9 @@ def _compiled(task: Task, codebook: Codebook) -> tuple[Rows, Rows]:
 
 
 def _described(labels: Sequence[Label], codebook: Codebook) -> Rows:
-    """What each label's description says: the text as a whole, and its phrases and cues, each of which counts alike."""
+    """What each label's description says: the text as a whole, and its phrases and cues, each of which
+    counts alike.
+    """
     pooled = np.zeros((len(labels), codebook.encoder.dimensions), np.float32)
     for row, label in zip(pooled, labels, strict=True):
         phrases = list(dict.fromkeys([*_phrases(label.description), *label.cues]))
@@ -157,10 +164,10 @@ def _weights(said: NDArray[np.bool_], shown: NDArray[np.bool_], owners: NDArray[
 
 def _unit(rows: Rows, weights: Rows | None) -> Rows:
     """`rows`, weighted, with length one in whole numbers of 1 / LENGTH."""
-    weighted = rows if weights is None else rows * weights
+    weighted: Rows = rows if weights is None else rows * weights
     lengths = np.sqrt(np.einsum("ij,ij->i", weighted, weighted, dtype=np.float64))[:, None]
     weighted = weighted * (LENGTH / np.where(lengths == 0, 1, lengths)).astype(np.float32)
-    return np.rint(weighted, out=weighted)
+    return np.asarray(np.rint(weighted), np.float32)
 
 
 def _spoken(name: str) -> str:

@@ -1,7 +1,8 @@
 """Finding a prompt's demonstrations, in the notations people write them in.
 
-``Input:`` / ``Output:`` lines (and their many other names, questions and answers, user and assistant turns), arrows,
-JSON lines, and XML. What is left of the text, and an input that still waits for its output, are given back too.
+``Input:`` / ``Output:`` lines (and their many other names, questions and answers, user and assistant
+turns), arrows, JSON lines, and XML. What is left of the text, and an input that still waits for its output,
+are given back too.
 """
 
 import json
@@ -19,9 +20,12 @@ _OUTPUT_NAMES = (
     "output|label|answer|a|category|class|intent|assistant|ai|bot|response|sentiment|topic|result|route|queue|team|"
     "agent|department|priority|prediction|completion|expected|classification|type|tag|decision|reply"
 )
-_MARK = r"^[ \t]*(?:[-*•][ \t]+)?(?:\*\*|__)?(?:{names})(?:[ \t]*#?\d+)?[ \t]*(?:\*\*|__)?[ \t]*:[ \t]*(?:\*\*|__)?[ \t]*(.*)$"
-_INPUT = re.compile(_MARK.format(names=_INPUT_NAMES), re.IGNORECASE)
-_OUTPUT = re.compile(_MARK.format(names=_OUTPUT_NAMES), re.IGNORECASE)
+_MARK = (
+    r"^[ \t]*{bullet}(?:\*\*|__)?(?:{names})(?:[ \t]*#?\d+)?[ \t]*(?:\*\*|__)?[ \t]*:"
+    r"[ \t]*(?:\*\*|__)?[ \t]*(.*)$"
+)
+_INPUT = re.compile(_MARK.format(bullet=r"(?:[-*•][ \t]+)?", names=_INPUT_NAMES), re.IGNORECASE)
+_OUTPUT = re.compile(_MARK.format(bullet="", names=_OUTPUT_NAMES), re.IGNORECASE)
 _HEADING = re.compile(r"^\s*(?:#+\s|<|```|---)")
 _ARROW = re.compile(r"^\s*(?:[-*•]\s+|\d+[.)]\s+)?(.+?)\s*(?:->|=>|→|⇒)\s*(.+?)\s*$")
 _XML = re.compile(
@@ -45,7 +49,7 @@ def part_demonstrations(text: str) -> Parted:
     """The demonstrations in `text`, in their order, and what is left without them.
 
     >>> part_demonstrations("Classify.\\n\\nInput: sky\\nOutput: blue\\n\\nInput: grass\\nOutput:")
-    Parted(rest='Classify.\\n', shown=(Shown(input='sky', output='blue'),), open_input='grass')
+    Parted(rest='Classify.\\n\\n\\nInput: grass', shown=(Shown(input='sky', output='blue'),), open_input='grass')
     """
     shown: list[Shown] = [Shown(match[2].strip(), match[4].strip()) for match in _XML.finditer(text)]
     if shown:
@@ -107,11 +111,13 @@ def _marked_pairs(lines: list[str]) -> tuple[list[Shown], list[str], str | None]
         else:
             rest += [*raw, line]
             pending, raw = None, []
-    return shown, rest, unquoted("\n".join(pending)) if pending is not None else None
+    return shown, rest + raw, unquoted("\n".join(pending)) if pending is not None else None
 
 
 def _output_text(first: str, lines: list[str], place: int) -> tuple[str, int]:
-    """The output that begins with `first` before line `place`: that line, or the lines below it up to an empty one."""
+    """The output that begins with `first` before line `place`: that line, or the lines below it up to an
+    empty one.
+    """
     collected = [first.strip()] if first.strip() else []
     opened = first.count("{") - first.count("}")
     while place < len(lines) and (opened > 0 or not collected):
@@ -158,7 +164,9 @@ def _value(record: Mapping[str, object], names: str) -> str | None:
 
 
 def _arrow_pairs(lines: Iterable[str]) -> tuple[list[Shown], list[str]]:
-    """Lines such as ``"where is my card" -> card_arrival``; a condition before the arrow makes it a rule, not a pair."""
+    """Lines such as ``"where is my card" -> card_arrival``; a condition before the arrow makes it a rule,
+    not a pair.
+    """
     shown, rest = [], []
     for line in lines:
         match = _ARROW.match(line)

@@ -1,4 +1,6 @@
-"""Finding a prompt's labels and what it says about each: lists, headings, tables, XML, schemas and inline enumerations."""
+"""Finding a prompt's labels and what it says about each: lists, headings, tables, XML, schemas and inline
+enumerations.
+"""
 
 import json
 import re
@@ -9,18 +11,24 @@ from stemma.models.embedded.demonstrations import unquoted
 from stemma.models.embedded.task import Label
 
 _LABEL_WORD = (
-    r"(?:labels?|categor(?:y|ies)|class(?:es)?|intents?|options?|topics?|queues?|teams?|departments?|routes?|agents?|"
-    r"types?|tags?|choices?|destinations?|sentiments?|priorit(?:y|ies)|specialists?|workers?|experts?|handlers?|values?|"
-    r"one of|outputs?|answers?|kinds?|levels?|buckets?)"
+    r"(?:labels?|categor(?:y|ies)|class(?:es)?|intents?|options?|topics?|queues?|teams?|departments?|routes?|"
+    r"agents?|types?|tags?|choices?|destinations?|sentiments?|priorit(?:y|ies)|specialists?|workers?|experts?|"
+    r"handlers?|values?|one of|outputs?|answers?|kinds?|levels?|buckets?)"
 )
 _LEAD = re.compile(rf"\b{_LABEL_WORD}\b", re.IGNORECASE)
-_NO_LEAD = re.compile(r"\b(?:rules?|guidelines?|steps?|notes?|constraints?|tips?|requirements?|examples?)\b", re.IGNORECASE)
+_NO_LEAD = re.compile(
+    r"\b(?:rules?|guidelines?|steps?|notes?|constraints?|tips?|requirements?|examples?)\b", re.IGNORECASE
+)
 _ITEM = re.compile(r"^(\s*)(?:[-*•+]|\(?\d+[.)]|\(?[a-z][.)])\s+(\S.*)$")
 _HEADING = re.compile(r"^\s*(#+)\s+(.*?)\s*#*\s*$")
-_NAMED = re.compile(r"^(?P<name>(?:\*\*.+?\*\*|`.+?`|\".+?\"|“.+?”|[^:—–=]+?))\s*(?::|—|–|\s-\s|\s=\s)\s*(?P<about>.*)$", re.DOTALL)
+_NAMED = re.compile(
+    r"^(?P<name>(?:\*\*.+?\*\*|`.+?`|\".+?\"|“.+?”|[^:—–=]+?))\s*(?::|—|–|\s-\s|\s=\s)\s*(?P<about>.*)$",
+    re.DOTALL,
+)
 _TABLE_ROW = re.compile(r"^\s*\|(.+)\|\s*$")
 _XML_NAMED = re.compile(
-    rf"<({_LABEL_WORD}|item)\s+(?:name|id|value|label)\s*=\s*[\"'](?P<name>[^\"']+)[\"'][^>]*?(?:/>|>(?P<about>.*?)</\1>)",
+    rf"<({_LABEL_WORD}|item)\s+(?:name|id|value|label)\s*=\s*[\"'](?P<name>[^\"']+)[\"'][^>]*?"
+    r"(?:/>|>(?P<about>.*?)</\1>)",
     re.IGNORECASE | re.DOTALL,
 )
 _XML_PARTS = re.compile(
@@ -31,20 +39,26 @@ _XML_PARTS = re.compile(
 _XML_GROUP = re.compile(rf"<({_LABEL_WORD})>(?P<inside>.*?)</\1>", re.IGNORECASE | re.DOTALL)
 _XML_ANY = re.compile(r"<(?P<name>[\w.-]+)>\s*(?P<about>.*?)\s*</(?P=name)>", re.DOTALL)
 _ENUM = re.compile(r"(?:\"enum\"\s*:\s*|Literal\s*)(\[[^\]]*\])")
-_INLINE = re.compile(
-    rf"(?:\bone of(?: the following| these)?(?: {_LABEL_WORD})?|\b{_LABEL_WORD}(?: are| is)?|\beither|\bas|\binto|\bbetween|"
-    rf"\b(?:answer|reply|respond|say|return|output|write)(?: only)?(?: with)?(?: either)?)\s*[:=(\[]*\s*(?P<items>[^\n.]+)",
-    re.IGNORECASE,
+_ANNOUNCED = (
+    rf"\bone of(?: the following| these)?(?: {_LABEL_WORD})?\b(?: are)?\s*[:=(\[]*",
+    rf"\b{_LABEL_WORD}\s*(?:\([^)]*\)\s*)?(?:[:=(\[]|\bare\b|\bis one of\b)\s*[:(\[]*",
+    r"\b(?:as|into|between|either)\b\s*(?:either\b)?\s*[:(\[]*",
+    r"\b(?:answer|reply|respond|say|return|output|write)(?: only)?(?: with)?(?: either)?\b\s*[:(\[]*",
+    r"[(\[]",
 )
+_INLINE = tuple(re.compile(rf"(?:{announced})\s*(?P<items>[^\n.]+)", re.IGNORECASE) for announced in _ANNOUNCED)
 _ITEM_BREAK = re.compile(r"\s*(?:,\s*(?:or|and)\s+|[,;|/]\s*|\s+(?:or|and|vs\.?)\s+)")
+_ENUMERATION_END = re.compile(
+    r"[\])}]|\s[-–—]\s|\s(?:based|according|depending|for|to|in|using|by|when|if|that|which|only|and nothing)\s"
+)
 _LONGEST_NAME = 8  # words
 
 _CUES = re.compile(
-    r"(?P<what>\b(?:keywords?|cues?|cue words|key ?phrases?|signals?|triggers?|signal words|mentions|synonyms|typical words|"
-    r"clues?)|\b(?:not|excludes?|excluding|never|but not|not for))\s*:\s*(?P<list>[^.\n]*(?:\.(?=\w)[^.\n]*)*)",
+    r"\b(?P<what>keywords?|cues?|cue words|key ?phrases?|signals?|triggers?|signal words|mentions|synonyms|"
+    r"typical words|clues?|not|excludes?|excluding|never|but not|not for)\s*:\s*(?P<list>[^.\n]*(?:\.(?=\w)[^.\n]*)*)",
     re.IGNORECASE,
 )
-_AGAINST = re.compile(r"not|exclud|never", re.IGNORECASE)
+_AGAINST = re.compile(r"not|exclud|never|but", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"\n]{2,60})\"|“([^”\n]{2,60})”|(?<!\w)'([^'\n]{2,60})'(?!\w)|`([^`\n]{2,60})`")
 
 
@@ -56,16 +70,19 @@ class Listed:
     rest: str
 
 
-def find_labels(text: str, answers: Sequence[str]) -> Listed:
+def find_labels(text: str, answers: Sequence[str], *, names: Sequence[str] = ()) -> Listed:
     """The labels that `text` lists, with what it says about each, then those that only occur among `answers`.
 
-    `answers` are the outputs of the prompt's demonstrations. The most explicit notation in the text decides what a
-    label is; other lists that describe the same names add to their descriptions.
+    `answers` are the outputs of the prompt's demonstrations. The most explicit notation in the text decides
+    what a label is; other lists that describe the same names add to their descriptions. Given `names` are
+    the labels as they are, and `text` only tells about them.
     """
     groups = _groups(text)
     known = list(dict.fromkeys(answers))
-    names = _enumerated(text) or _named_by(groups, known) or _inline(text, known)
-    told: dict[str, list[str]] = {name: [] for name in [*names, *(name for name in known if _is_name(name))]}
+    if not names:
+        names = _enumerated(text) or _named_by(groups, known) or _inline(text)
+        names = [*names, *(name for name in known if _is_name(name))]
+    told: dict[str, list[str]] = {name: [] for name in names}
     used: list[str] = []
     for group in groups:
         for item in group.items:
@@ -116,7 +133,9 @@ class _Group:
 
 
 def _named_by(groups: Sequence[_Group], known: Sequence[str]) -> list[str]:
-    """The names of the first group that is announced as labels, or that names what the demonstrations answer."""
+    """The names of the first group that is announced as labels, or that names what the demonstrations
+    answer.
+    """
     for group in groups:
         names = list(dict.fromkeys(item.name for item in group.items))
         announced = bool(_LEAD.search(group.lead)) and not _NO_LEAD.search(group.lead)
@@ -132,35 +151,41 @@ def _groups(text: str) -> list[_Group]:
 
 
 def _lists(lines: Sequence[str]) -> Iterator[_Group]:
-    """Bulleted, numbered and plain ``name: description`` lists, each under the last line that was not part of one."""
+    """Bulleted, numbered and plain ``name: description`` lists, each under the last line that was not part
+    of one.
+    """
     lead, items, margin, gap = "", list[_Item](), 0, False
-    for line in [*lines, "\0"]:
+    for line in lines:
         match = _ITEM.match(line)
+        plain = None if match or gap else _plain_item(lead, line)
+        if not line.strip():
+            gap = bool(items)
+            continue
         if match and items and len(match[1]) > margin:
             items[-1] = _continued(items[-1], match[2], line)
         elif match:
             margin = len(match[1])
             items.append(_item(match[2], line))
-        elif not line.strip():
-            gap = bool(items)
-            continue
         elif items and line.startswith((" ", "\t")) and not gap:
             items[-1] = _continued(items[-1], line.strip(), line)
-        elif (plain := _plain_item(lead, line)) is not None and (items or lead.rstrip().endswith(":")):
+        elif plain is not None:
             items.append(plain)
         else:
             if items:
                 yield _Group(lead, tuple(items))
             lead, items = line, []
         gap = False
+    if items:
+        yield _Group(lead, tuple(items))
 
 
 def _plain_item(lead: str, line: str) -> _Item | None:
     """A line ``name: description`` without a bullet, where labels were announced."""
-    if not _LEAD.search(lead) or _HEADING.match(line):
+    if not (lead.rstrip().endswith(":") and _LEAD.search(lead)) or _HEADING.match(line):
         return None
     item = _item(line.strip(), line)
-    return item if _is_name(item.name) and len(item.name.split()) <= 4 and (item.about or len(line.split()) == 1) else None
+    alone = len(line.split()) == 1 and not line.rstrip().endswith(":")
+    return item if _is_name(item.name) and len(item.name.split()) <= 4 and (item.about or alone) else None
 
 
 def _item(content: str, line: str) -> _Item:
@@ -221,14 +246,14 @@ def _xml_groups(text: str) -> Iterator[_Group]:
     for pattern, source in ((_XML_NAMED, text), (_XML_PARTS, text)):
         if found := [_xml_item(match) for match in pattern.finditer(source)]:
             yield _Group("labels", tuple(found))
-    alone = [unquoted(match["inside"].strip()) for match in _XML_GROUP.finditer(text) if "<" not in match["inside"]]
+    insides = [match["inside"] for match in _XML_GROUP.finditer(text)]
+    alone = [unquoted(inside.strip()) for inside in insides if "<" not in inside]
     if len(alone) > 1:
         yield _Group("labels", tuple(_Item(name, "", ()) for name in alone))
-    for group in _XML_GROUP.finditer(text):
-        if found := [_xml_item(match) for match in _XML_ANY.finditer(group["inside"])]:
+    for inside in insides:
+        if found := [_xml_item(match) for match in _XML_ANY.finditer(inside)]:
             repeated = len({item.name for item in found}) < len(found)
-            items = [_Item(item.about, "", ()) for item in found] if repeated else found
-            yield _Group("labels", tuple(items))
+            yield _Group("labels", tuple(_Item(item.about, "", ()) for item in found) if repeated else tuple(found))
 
 
 def _xml_item(match: re.Match[str]) -> _Item:
@@ -247,20 +272,28 @@ def _enumerated(text: str) -> list[str]:
     return []
 
 
-def _inline(text: str, known: Sequence[str]) -> list[str]:
-    """Names enumerated inside a sentence: 'one of: a, b or c', 'either a or b', 'answer yes or no', '[a, b, c]'."""
-    for match in _INLINE.finditer(text):
-        items = match["items"]
-        closed = re.split(r"[\])}]|\s(?:based|according|depending|for|to|in|using|by|when|if|that|which)\s", items)[0]
-        quoted = [phrase.strip() for phrase in quoted_phrases(items)]
-        names = quoted if len(quoted) > 1 else [unquoted(item) for item in _ITEM_BREAK.split(closed) if item]
-        names = list(dict.fromkeys(name.strip(" .:[]()") for name in names))
-        if len(names) > 1 and all(_is_name(name) and len(name.split()) <= 4 for name in names):
-            return names
+def _inline(text: str) -> list[str]:
+    """Names enumerated inside a sentence: 'one of: a, b or c', 'either a or b', 'answer yes or no', '[a, b,
+    c]'.
+    """
+    for pattern in _INLINE:
+        for match in pattern.finditer(text):
+            names = _enumeration(match["items"])
+            if len(names) > 1:
+                return names
     return []
+
+
+def _enumeration(items: str) -> list[str]:
+    """The short names that `items` begins with; none where it goes on as prose."""
+    quoted = quoted_phrases(items)
+    if len(quoted) < 2:
+        listed = _ENUMERATION_END.split(items)[0]
+        quoted = [unquoted(item) for item in _ITEM_BREAK.split(listed) if item]
+    names = list(dict.fromkeys(name.strip(" .:?![](){}") for name in quoted))
+    return names if all(_is_name(name) and len(name.split()) <= 4 for name in names) else []
 
 
 def _is_name(text: str) -> bool:
     """Whether `text` could name a label: a few words, no sentence."""
     return 0 < len(text.split()) <= _LONGEST_NAME and len(text) <= 80 and not re.search(r"[.!:]\s|\n|[.!]$", text)
-

@@ -1,7 +1,10 @@
-"""Texts as sparse whole-number vectors, remembered by text: what every likeness in the embedded model is reckoned from."""
+"""Texts as sparse whole-number vectors, remembered by text: what every likeness in the embedded model is
+reckoned from.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -9,9 +12,11 @@ from numpy.typing import NDArray
 
 from stemma.models.encoders import Encoder
 
+Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-LENGTH = 2048  # of a coded vector; dot products stay below 2**24, where float32 sums of whole numbers are exact
+# The length of a coded vector. Dot products stay below 2**24, where float32 sums of whole numbers are exact.
+LENGTH = 2048
 
 
 class Code(NamedTuple):
@@ -24,8 +29,9 @@ class Code(NamedTuple):
 class Codebook:
     """Codes by text, the most recent `limit` of them kept.
 
-    Rounding an encoder's vector to whole numbers makes sums of products exact in any order, so that the same texts are
-    alike to the same degree on every machine, whatever its vector instructions and number of cores.
+    Rounding an encoder's vector to whole numbers makes sums of products exact in any order, so that the
+    same texts are alike to the same degree on every machine, whatever its vector instructions and number of
+    cores.
     """
 
     def __init__(self, encoder: Encoder, *, limit: int = 32_768) -> None:
@@ -55,31 +61,33 @@ class Codebook:
         return rows
 
 
-Key = TypeVar("Key")
-
-
 class Recent(Generic[Key, Value]):
     """The values used most recently, up to a total weight (by default: their number)."""
 
     def __init__(self, limit: int, *, weigh: Callable[[Value], int] = lambda _: 1) -> None:
         self._limit, self._weigh, self._total = limit, weigh, 0
         self._values: OrderedDict[Key, Value] = OrderedDict()
+        self._lock = Lock()  # one model may serve several threads
 
     def __len__(self) -> int:
         return len(self._values)
 
     def get(self, key: Key) -> Value | None:
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
+        with self._lock:
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
+            return value
 
     def keep(self, key: Key, value: Value) -> Value:
-        """Remember `value`, forgetting the values unused for longest where the limit asks for it; gives it back."""
-        if key in self._values:
-            self._total -= self._weigh(self._values.pop(key))
-        self._values[key] = value
-        self._total += self._weigh(value)
-        while self._total > self._limit and len(self._values) > 1:
-            self._total -= self._weigh(self._values.popitem(last=False)[1])
-        return value
+        """Remember `value`, forgetting the values unused for longest where the limit asks for it; gives it
+        back.
+        """
+        with self._lock:
+            if key in self._values:
+                self._total -= self._weigh(self._values.pop(key))
+            self._values[key] = value
+            self._total += self._weigh(value)
+            while self._total > self._limit and len(self._values) > 1:
+                self._total -= self._weigh(self._values.popitem(last=False)[1])
+            return value

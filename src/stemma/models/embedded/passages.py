@@ -3,13 +3,19 @@
 import re
 from dataclasses import dataclass
 
-_SOURCE = r"contexts?|documents?|passages?|articles?|texts?|sources?|help ?cent(?:er|re)|knowledge(?: base)?|references?|content|pages?"
+_SOURCE = (
+    r"contexts?|documents?|passages?|articles?|texts?|sources?|help ?cent(?:er|re)|knowledge(?: base)?|"
+    r"references?|content|pages?"
+)
 _ASKED = r"questions?|query|q|ticket|message|request|customer|user"
 _MARK = re.compile(
-    rf"^[ \t#*]*(?:(?P<source>{_SOURCE})|(?P<asked>{_ASKED})|(?P<other>[A-Za-z][A-Za-z ]{{0,20}}))[ \t]*(?:\d+)?[ \t*]*:[ \t*]*(?P<first>.*)$",
+    rf"^[ \t#*]*(?:(?P<source>{_SOURCE})|(?P<asked>{_ASKED})|(?P<other>[A-Za-z][A-Za-z ]{{0,20}}))"
+    r"[ \t]*(?:\d+)?[ \t*]*:[ \t*]*(?P<first>.*)$",
     re.IGNORECASE,
 )
-_XML = re.compile(rf"<(?P<tag>{_SOURCE}|{_ASKED})(?:\s[^>]*)?>\s*(?P<inside>.*?)\s*</(?P=tag)>", re.IGNORECASE | re.DOTALL)
+_XML = re.compile(
+    rf"<(?P<tag>{_SOURCE}|{_ASKED})(?:\s[^>]*)?>\s*(?P<inside>.*?)\s*</(?P=tag)>", re.IGNORECASE | re.DOTALL
+)
 _FENCED = re.compile(r"(?:\"\"\"|```|'''|---)\n(.*?)\n(?:\"\"\"|```|'''|---)", re.DOTALL)
 _ANSWER_MARK = re.compile(r"answer|output|quote|summary|response|reply|a", re.IGNORECASE)
 
@@ -24,51 +30,35 @@ class Passages:
 
 
 def read_passages(text: str) -> Passages:
-    """`text` parted by ``Context:`` and ``Question:`` marks (or tags, or a fence) and their usual other names.
+    """`text` parted by ``Context:`` and ``Question:`` marks (or tags, or a fence) and their usual other
+    names.
 
     >>> read_passages("Context: Cards arrive in a week. Fees are shown.\\nQuestion: When does it arrive?")
     Passages(context='Cards arrive in a week. Fees are shown.', question='When does it arrive?', rest='')
     """
     contexts: list[str] = []
     asked: list[str] = []
-    for match in _XML.finditer(text):
-        (contexts if re.fullmatch(_SOURCE, match["tag"], re.IGNORECASE) else asked).append(match["inside"])
+    for tagged in _XML.finditer(text):
+        (contexts if re.fullmatch(_SOURCE, tagged["tag"], re.IGNORECASE) else asked).append(tagged["inside"])
     text = _XML.sub("", text)
     if not contexts:
         contexts = [match[1] for match in _FENCED.finditer(text)]
         text = _FENCED.sub("", text)
-    rest: list[str] = []
-    target = rest
+    blocks: list[tuple[str, list[str]]] = [("rest", [])]
     for line in text.split("\n"):
         match = _MARK.match(line)
         if match is None:
-            target.append(line)
-            continue
-        target = []
-        if match["source"]:
-            contexts.append("")
-            target = _Block(contexts)
-        elif match["asked"]:
-            asked.append("")
-            target = _Block(asked)
-        elif _ANSWER_MARK.fullmatch(match["other"].strip()):
-            target = rest
+            blocks[-1][1].append(line)
+        elif match["source"] or match["asked"]:
+            blocks.append(("source" if match["source"] else "asked", [match["first"]]))
         else:
-            target = rest
-            rest.append(line)
-            continue
-        target.append(match["first"])
-    context = "\n\n".join(block.strip() for block in contexts if block.strip())
-    question = next((block.strip() for block in reversed(asked) if block.strip()), None)
-    return Passages(context, question, "\n".join(rest).strip())
-
-
-class _Block(list[str]):
-    """Lines that are added to the last text of a list of texts."""
-
-    def __init__(self, texts: list[str]) -> None:
-        super().__init__()
-        self._texts = texts
-
-    def append(self, line: str) -> None:
-        self._texts[-1] = f"{self._texts[-1]}\n{line}".strip("\n") if self._texts[-1] else line
+            answer = _ANSWER_MARK.fullmatch(match["other"].strip())
+            blocks.append(("rest", [match["first"] if answer else line]))
+    texts = [(kind, "\n".join(lines).strip()) for kind, lines in blocks]
+    contexts += [block for kind, block in texts if kind == "source"]
+    asked += [block for kind, block in texts if kind == "asked"]
+    return Passages(
+        "\n\n".join(block.strip() for block in contexts if block.strip()),
+        next((block.strip() for block in reversed(asked) if block.strip()), None),
+        "\n".join(block for kind, block in texts if kind == "rest").strip(),
+    )

@@ -12,24 +12,27 @@ from stemma.models.embedded.rules import apply_rules
 from stemma.models.embedded.task import Kind, Label, Refusal, Shown, Task
 
 _CHOOSING = re.compile(
-    r"\b(?:classif\w*|categori[sz]\w*|label\w*|rout(?:e|es|ed|ing)|triage|tag|assign|sort|intents?|choose|pick|select|detect|"
-    r"identify|sentiment|decide|which (?:of|team|queue|category|label))\b",
+    r"\b(?:classif\w*|categori[sz]\w*|label\w*|rout(?:e|es|ed|ing)|triage|tag|assign|sort|intents?|choose|pick|"
+    r"select|detect|identify|sentiment|decide|which (?:of|team|queue|category|label))\b",
     re.IGNORECASE,
 )
+_TEXT_NAME = r"(?:context|passage|document|text|article|sources?|help ?cent(?:er|re))"
 _ANSWERING = re.compile(
-    r"\b(?:quot(?:e|es|ing)|extract (?:the|a) (?:sentence|passage|answer)|find (?:the|a) (?:sentence|passage|answer)|"
-    r"answer (?:the|a|each|any|this|my|their|customer|user)\b.*?\bquestions?|answer from|answers? .{0,40}\b(?:context|passage|"
-    r"document|text|article|sources?)|based (?:only )?on the (?:context|passage|document|text|article)|"
-    r"using (?:only )?the (?:context|passage|document|text|article)|relevant (?:passage|sentence))\b",
+    r"\b(?:quot(?:e|es|ing)|(?:extract|find) (?:the|a) (?:sentence|passage|answer)|relevant (?:passage|sentence)|"
+    r"answer (?:the|a|each|any|this|my|their|customer|user)\b.*?\bquestions?|answer from|"
+    rf"answers? .{{0,40}}\b{_TEXT_NAME}|(?:based (?:only )?on|using (?:only )?) ?the {_TEXT_NAME})\b",
     re.IGNORECASE | re.DOTALL,
 )
 _SUMMARIZING = re.compile(r"\b(?:summari[sz]\w*|summary|tl;?dr|key (?:points?|sentences?)|gist)\b", re.IGNORECASE)
 _NUMBER = {"one": 1, "a": 1, "single": 1, "two": 2, "three": 3, "four": 4, "five": 5}
-_SENTENCES = re.compile(rf"\b({'|'.join(_NUMBER)}|\d+)[ -](?:short |key |main |single )?(?:sentences?|points?|bullets?|lines?)\b", re.I)
+_SENTENCES = re.compile(
+    rf"\b({'|'.join(_NUMBER)}|\d+)[ -](?:short |key |main |single )?(?:sentences?|points?|bullets?|lines?)\b",
+    re.IGNORECASE,
+)
 _UNANSWERABLE = re.compile(
-    r"(?:not (?:in|found|contain\w*|answer\w*|there|present|given)|no answer|cannot be (?:found|answered)|doesn't|does not|"
-    r"unanswerable|isn't)\b[^.\n]{0,60}?\b(?:say|answer|reply|respond|return|write|output)\b[^\"'“`\n]{0,20}"
-    r"[\"'“`](?P<words>[^\"'”`\n]{1,80})[\"'”`]",
+    r"(?:not (?:in|found|contain\w*|answer\w*|there|present|given)|no answer|cannot be (?:found|answered)|"
+    r"doesn't|does not|unanswerable|isn't)\b[^.\n]{0,60}?\b(?:say|answer|reply|respond|return|write|output)\b"
+    r"[^\"'“`\n]{0,20}[\"'“`](?P<words>[^\"'”`\n]{1,80})[\"'”`]",
     re.IGNORECASE,
 )
 _JSON_KEY = re.compile(
@@ -37,15 +40,22 @@ _JSON_KEY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BEYOND = (
-    ("translation", re.compile(r"\btranslat\w*", re.I), "translation takes a language model, and I only classify and quote"),
+    (
+        "translation",
+        re.compile(r"\btranslat\w*", re.IGNORECASE),
+        "translation takes a language model, and I only classify and quote",
+    ),
     (
         "arithmetic",
-        re.compile(r"\b(?:calculat\w*|comput(?:e|es|ing) |arithmetic|solve|add up|sum of|multipl\w*)\b", re.I),
+        re.compile(r"\b(?:calculat\w*|comput(?:e|es|ing) |arithmetic|solve|add up|sum of|multipl\w*)\b", re.IGNORECASE),
         "arithmetic and reasoning are beyond me; I only classify and quote",
     ),
     (
         "code",
-        re.compile(r"\b(?:write|generate|implement|fix|refactor)\b.{0,40}\b(?:code|function|program|script|sql|query)\b", re.I | re.S),
+        re.compile(
+            r"\b(?:write|generate|implement|fix|refactor)\b.{0,40}\b(?:code|function|program|script|sql|query)\b",
+            re.IGNORECASE | re.DOTALL,
+        ),
         "writing code takes a language model, and I only classify and quote",
     ),
 )
@@ -53,7 +63,8 @@ _LARGEST_EXAMPLE_LABEL = 6  # words
 
 
 def read_task(prompt: str, *, turns: Sequence[tuple[str, str]] = ()) -> Task:
-    """The task that `prompt` sets. Earlier `turns` of the conversation (input, answer) count as demonstrations.
+    """The task that `prompt` sets. Earlier `turns` of the conversation (input, answer) count as
+    demonstrations.
 
     >>> task = read_task("Route the ticket.\\n\\nLabels:\\n- billing: invoices, refunds\\n- shipping: parcels")
     >>> task.kind.value, [label.name for label in task.labels]
@@ -73,6 +84,18 @@ def read_task(prompt: str, *, turns: Sequence[tuple[str, str]] = ()) -> Task:
             json_key=key or _asked_key(prompt),
         )
     return _textual(prompt)
+
+
+def read_choice(prompt: str, names: Sequence[str], *, about: str = "", shown: Sequence[Shown] = ()) -> Task:
+    """The choice among `names`, with what `prompt` and the field's own description `about` say of each."""
+    told = find_labels(f"{part_demonstrations(prompt).rest}\n\n{about}", (), names=names)
+    ruled = apply_rules(told.rest, told.labels)
+    return Task(
+        Kind.CLASSIFY,
+        labels=ruled.labels,
+        demonstrations=_spelled(shown, ruled.labels),
+        fallback=ruled.fallback,
+    )
 
 
 def _textual(prompt: str) -> Task:
@@ -135,7 +158,9 @@ def _asked_key(prompt: str) -> str | None:
 
 
 def _label_like(rest: str, shown: Sequence[Shown]) -> list[str]:
-    """The outputs of the demonstrations, where they can be labels: short, and shared, or the prompt asks to choose."""
+    """The outputs of the demonstrations, where they can be labels: short, and shared, or the prompt asks to
+    choose.
+    """
     outputs = [one.output for one in shown]
     if any(len(output.split()) > _LARGEST_EXAMPLE_LABEL or "\n" in output for output in outputs):
         return []

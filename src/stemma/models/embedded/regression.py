@@ -1,8 +1,9 @@
-"""Kernel multinomial logistic regression with an offset, in the few steps that a prompt's demonstrations need.
+"""Kernel multinomial logistic regression with an offset, in the few steps that a prompt's demonstrations
+need.
 
 Minimises, over coefficients A (demonstration by label), the cross-entropy of softmax(offset + K A) plus
-ridge / 2 x trace(A' K A). Each step minimises the quadratic bound of Böhning (1992), whose curvature is the same at
-every point and so is inverted once; Nesterov's momentum makes few steps enough.
+ridge / 2 x trace(A' K A). Each step minimises the quadratic bound of Böhning (1992), whose curvature is the
+same at every point and so is inverted once; Nesterov's momentum makes few steps enough.
 """
 
 import numpy as np
@@ -17,9 +18,7 @@ def softmax(logits: Matrix) -> Matrix:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def fit(
-    kernel: Matrix, offset: Matrix, targets: Matrix, *, ridge: float, steps: int
-) -> Matrix:
+def fit(kernel: Matrix, offset: Matrix, targets: Matrix, *, ridge: float, steps: int) -> Matrix:
     """The coefficients A; `targets` holds one-hot rows. Deterministic: a fixed number of steps from zero."""
     count = len(kernel)
     inverse = np.linalg.inv(0.5 * kernel + ridge * np.eye(count))

@@ -1,4 +1,6 @@
-"""Finding the sentences of a prompt that say when a label applies: conditions, exclusions, and what to do otherwise."""
+"""Finding the sentences of a prompt that say when a label applies: conditions, exclusions, and what to do
+otherwise.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,22 +15,32 @@ _CONDITION_FIRST = re.compile(
     r"^(?:if|when(?:ever)?|for|in case(?: of)?|where)\s+(?P<condition>.+?)\s*(?:,|\bthen\b|->|=>|→|:)\s*(?P<rest>.+)$",
     re.IGNORECASE,
 )
-_CONDITION_LAST = re.compile(r"\b(?:if|when(?:ever)?|for|means|covers|includes|only if|only when)\s+(?P<condition>.+)$", re.IGNORECASE)
+_CONDITION_LAST = re.compile(
+    r"\b(?:if|when(?:ever)?|for|means|covers|includes|only if|only when)\s+(?P<condition>.+)$", re.IGNORECASE
+)
 _OTHERWISE = re.compile(
-    r"^(?:otherwise|else|by default|default(?: label| category| class)?|fall ?back(?: label)?|when in doubt|in doubt|if unsure|"
-    r"if in doubt|everything else|anything else|all other\b.*?|in all other cases|if (?:none|nothing|no)\b.*?|"
-    r"if (?:it is |you are )?(?:not sure|unsure|unclear|uncertain)\b.*?|if you (?:can(?:no|')t|do not know|don't know)\b.*?)(?=\W|$)",
+    r"^(?:otherwise|else|by default|default(?: label| category| class)?|fall ?back(?: label)?|when in doubt|in doubt|"
+    r"if unsure|if in doubt|everything else|anything else|all other\b.*?|in all other cases|"
+    r"if (?:none|nothing|no)\b.*?|if (?:it is |you are )?(?:not sure|unsure|unclear|uncertain)\b.*?|"
+    r"if you (?:can(?:no|')t|do not know|don't know)\b.*?)(?=\W|$)",
     re.IGNORECASE,
 )
-_ELSE = re.compile(r"\b(?:otherwise|when in doubt|if unsure|if in doubt|if none\b.*?)\b[,:]?\s+(?P<rest>.+)$", re.IGNORECASE)
-_NEVER = re.compile(r"\b(?:never|do not|don't|avoid)\s+(?:use|choose|answer|pick|return|output|assign|say|using|choosing)\b", re.IGNORECASE)
+_ELSE = re.compile(
+    r"\b(?:otherwise|when in doubt|if unsure|if in doubt|if none\b.*?)\b[,:]?\s+(?P<rest>.+)$", re.IGNORECASE
+)
+_NEVER = re.compile(
+    r"\b(?:never|do not|don't|avoid)\s+(?:use|choose|answer|pick|return|output|assign|say|using|choosing)\b",
+    re.IGNORECASE,
+)
 _PREFER = re.compile(r"\b(?:over|rather than|instead of|not)\b", re.IGNORECASE)
 _MENTION = re.compile(
-    r"\b(?:mentions?|contains?|includes?|says?|has|uses?|starts? with|begins? with|words? like|with the words?)\b\s*(?P<phrases>.+)$",
+    r"\b(?:mentions?|contains?|includes?|says?|has|uses?|starts? with|begins? with|words? like|with the words?)\b"
+    r"\s*(?P<phrases>.+)$",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"\b(?:not|never|no|without|doesn't|isn't)\b", re.IGNORECASE)
 _BREAK = re.compile(r"\s*(?:,\s*(?:or|and)\s+|,\s*|\s+(?:or|and)\s+)")
+_ARTICLE = re.compile(r"^(?:an?|the|any|words?|phrases?|like|such as)\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +54,8 @@ class Ruled:
 def apply_rules(text: str, labels: Sequence[Label]) -> Ruled:
     """What the sentences of `text` say about `labels`.
 
-    Understood are conditions ('if the customer mentions a refund, answer billing'; 'billing: when money is owed'), a
-    label never to be used, and the label to use otherwise. Other prose has no effect.
+    Understood are conditions ('if the customer mentions a refund, answer billing'; 'billing: when money is
+    owed'), a label never to be used, and the label to use otherwise. Other prose has no effect.
     """
     told = {label.name: label for label in labels}
     mention = _any_of(list(told))
@@ -80,7 +92,6 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _any_of(names: Sequence[str]) -> re.Pattern[str]:
-    """A pattern for any of `names`; one-word names that are common English words count only as they are written."""
     longest_first = sorted(names, key=lambda name: (-len(name), name))
     return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])", re.IGNORECASE)
 
@@ -112,7 +123,7 @@ def _with_condition(label: Label, condition: str) -> Label:
     if denied:
         return replace(label, bans=(*label.bans, *_phrases(condition)))
     cues = _phrases(condition) if mentioned or quoted_phrases(condition) else ()
-    about = labelled(label.name, condition).description
+    about = "" if mentioned and cues else labelled(label.name, condition).description
     return replace(
         label,
         description="; ".join(part for part in (label.description, about) if part),
@@ -127,5 +138,5 @@ def _phrases(condition: str) -> tuple[str, ...]:
         return tuple(quoted)
     mentioned = _MENTION.search(condition)
     listed = _BREAK.split(mentioned["phrases"] if mentioned else condition)
-    bare = (re.sub(r"^(?:an?|the|any|words?|phrases?|like|such as)\s+", "", item.strip(" ."), flags=re.I) for item in listed)
+    bare = [_ARTICLE.sub("", item.strip(" .")) for item in listed]
     return tuple(item for item in bare if item and len(item.split()) <= 4)

@@ -17,7 +17,8 @@ class Kind(StrEnum):
 class Label:
     """An answer the prompt allows, and what the prompt says about it.
 
-    `cues` are phrases that speak for the label when they occur in the input, `bans` phrases that speak against it.
+    `cues` are phrases that speak for the label when they occur in the input, `bans` phrases that speak
+    against it.
     """
 
     name: str
@@ -36,7 +37,9 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the model does not answer: a stable `code` and a `reason` that ends the sentence 'I cannot do this: …'."""
+    """Why the model does not answer: a stable `code` and a `reason` that ends the sentence 'I cannot do
+    this: …'.
+    """
 
     code: str
     reason: str
@@ -46,9 +49,9 @@ class Refusal:
 class Task:
     """A prompt as the embedded model understands it.
 
-    `fallback` is the label for inputs that resemble nothing, `json_key` the key under which the prompt wants its answer
-    as a JSON object, `sentences` how many sentences a summary may have, `unanswerable` what the prompt wants said
-    when the text does not hold the answer.
+    `fallback` is the label for inputs that resemble nothing, `json_key` the key under which the prompt
+    wants its answer as a JSON object, `sentences` how many sentences a summary may have, `unanswerable`
+    what the prompt wants said when the text does not hold the answer.
     """
 
     kind: Kind

@@ -1,8 +1,10 @@
-"""An encoder without weights: words, word pairs, openings and the character n-grams of words, hashed into buckets.
+"""An encoder without weights: words, word pairs, openings and the character n-grams of words, hashed into
+buckets.
 
-The hashing trick with signs (Weinberger et al., 2009): a feature adds +1 or -1 to one of `dimensions` buckets, so that
-collisions cancel out on average. Character n-grams that stay inside a word stand in for stemming, as in fastText
-(Bojanowski et al., 2017); the opening words carry most of what a question asks for.
+The hashing trick with signs (Weinberger et al., 2009): a feature adds +1 or -1 to one of `dimensions`
+buckets, so that collisions cancel out on average. Character n-grams that stay inside a word stand in for
+stemming, as in fastText (Bojanowski et al., 2017); the opening words carry most of what a question asks
+for.
 """
 
 import re
@@ -22,7 +24,9 @@ _SPACE = ord(" ")
 
 
 def words_of(text: str) -> list[str]:
-    """The words of `text` in lower case; underscores, hyphens and punctuation part words, apostrophes do not."""
+    """The words of `text` in lower case; underscores, hyphens and punctuation part words, apostrophes do
+    not.
+    """
     return _WORD.findall(text.lower())
 
 
@@ -71,7 +75,7 @@ class HashedEncoder:
         signed = np.where(features >> np.uint64(63), weights, -weights)
         vector = np.bincount(buckets, signed, minlength=self._dimensions)
         length = np.sqrt(vector @ vector)
-        return vector / length if length else vector
+        return np.asarray(vector / length if length else vector, np.float64)
 
 
 def _gram_hashes(words: list[str]) -> NDArray[np.uint64]:

@@ -13,7 +13,7 @@ class Fields:
     def __init__(self, document: Document, path: str) -> None:
         if not isinstance(document.value, dict):
             raise InvalidData(path, f"a prompt file is a mapping of fields, not {_kind(document.value)}", line=1)
-        self.rest: dict[str, Any] = dict(document.value)
+        self.rest: dict[str, Any] = {name: value for name, value in document.value.items() if value is not None}
         self._lines, self._path = document.lines, path
 
     def text(self, name: str) -> str | None:
@@ -44,7 +44,9 @@ class Fields:
     def error(self, problem: str, *path: str | int) -> InvalidData:
         return InvalidData(self._path, problem, line=self.line(*path))
 
-    def settings(self, model: Any, parameters: Mapping[str, Any], names: Mapping[str, str], place: str) -> dict[str, Any]:
+    def settings(
+        self, model: Any, parameters: Mapping[str, Any], names: Mapping[str, str], place: str
+    ) -> dict[str, Any]:
         """The settings of a prompt: the model, and the parameters under the names that Stemma gives them."""
         if not isinstance(model, str | None):
             raise self.error(f"'model' is a name, not {_kind(model)}", "model")

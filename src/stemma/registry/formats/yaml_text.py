@@ -14,9 +14,10 @@ import yaml
 
 from stemma.core.errors import InvalidData
 
-Path: TypeAlias = tuple[str | int, ...]
+Place: TypeAlias = tuple[str | int, ...]
 
 LONGEST_FILE = 4_000_000  # characters
+DEEPEST = 100
 _MOST_NODES = 100_000  # with every alias counted as often as it is used
 
 _TAG = "tag:yaml.org,2002:"
@@ -34,7 +35,7 @@ class Document:
     """A YAML document as plain data, and the line on which each of its parts starts."""
 
     value: Any
-    lines: Mapping[Path, int]
+    lines: Mapping[Place, int]
 
 
 class _Loader(yaml.SafeLoader):
@@ -96,23 +97,25 @@ def dump_yaml(value: Mapping[str, Any]) -> str:
 class _Builder:
     def __init__(self, path: str, first_line: int) -> None:
         self.path, self.first_line = path, first_line
-        self.lines: dict[Path, int] = {}
+        self.lines: dict[Place, int] = {}
         self.inside: list[yaml.Node] = []
         self.count = 0
 
-    def value(self, node: yaml.Node, path: Path) -> Any:
+    def value(self, node: yaml.Node, path: Place) -> Any:
         self.count += 1
         if self.count > _MOST_NODES or any(node is outer for outer in self.inside):
             raise self.error(node, f"the YAML has more than {_MOST_NODES:,} parts, its aliases written out")
         self.lines[path] = node.start_mark.line + self.first_line
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node)
+        if len(self.inside) >= DEEPEST:
+            raise self.error(node, f"the YAML nests more than {DEEPEST} deep; write it flatter")
         self.inside.append(node)
         built = self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.sequence(node, path)
         self.inside.pop()
         return built
 
-    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def mapping(self, node: yaml.MappingNode, path: Place) -> dict[str, Any]:
         self.expect(node, "map")
         built: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -125,7 +128,7 @@ class _Builder:
             self.lines[*path, key] = key_node.start_mark.line + self.first_line
         return built
 
-    def sequence(self, node: yaml.Node, path: Path) -> list[Any]:
+    def sequence(self, node: yaml.Node, path: Place) -> list[Any]:
         self.expect(node, "seq")
         return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
 
@@ -157,8 +160,8 @@ class _Builder:
             if node.tag == _TAG + "int":
                 return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
             number = float(text)
-        except ValueError as error:
-            raise self.error(node, f"{text[:40]!r} is not a number that can be read") from error
+        except ValueError:  # .inf, .nan, and integers of more than 4,300 digits
+            number = math.nan
         if not math.isfinite(number):
             raise self.error(node, f"{text[:40]!r} is not a number that JSON has")
         return number

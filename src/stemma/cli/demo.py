@@ -1,0 +1,225 @@
+"""`stemma demo`: the whole road of a machine-written prompt, on a support desk, offline, in under a minute."""
+
+import json
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.panel import Panel
+from rich.rule import Rule
+
+import stemma
+from stemma.cli.examples import example_folder
+from stemma.cli.gate import print_verdict
+from stemma.cli.options import Json
+from stemma.cli.output import counting, out, percent, points, print_json, searching, table
+from stemma.cli.prompts import family_tree, print_difference
+from stemma.core.errors import InvalidInput
+from stemma.evaluate.checks import CheckPolicy
+from stemma.evaluate.data import Dataset, read_dataset
+from stemma.optimize.optimizer import Assignment, OptimizationResult
+from stemma.optimize.settings import SearchSettings
+from stemma.platform import Stemma
+from stemma.registry.difference import difference
+from stemma.registry.formats import read_prompt
+from stemma.registry.prompts import PromptVersion
+from stemma.release import GatePolicy, GateVerdict
+
+if TYPE_CHECKING:  # the durable engine takes half a second to import
+    from stemma.network import BatchResult
+
+NAME = "support/triage"
+_MARK = ".stemma/demo.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The demo's data: cases to learn from, cases held out, and where the files are."""
+
+    folder: Path
+    train: Dataset
+    holdout: Dataset
+
+    @classmethod
+    def read(cls, folder: Path, seed: int) -> "Desk":
+        tickets = read_dataset(folder / "tickets.csv", inputs=["ticket"], expected="category", strict=True)
+        return cls(folder, *tickets.split(0.35, seed=seed))
+
+
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where the demo's files and store go.")] = Path("stemma-demo"),
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same digests.")] = 7,
+    max_calls: Annotated[int, typer.Option("--max-calls", min=500, help="Questions the search may ask.")] = 3500,
+    as_json: Json = False,
+) -> None:
+    """See a prompt evolve, pass the gate and go to work in a network of agents. No key, no network, under a minute.
+
+    Example: `stemma demo --seed 11`
+    """
+    began = time.monotonic()
+    out.quiet = as_json
+    _prepare(folder)
+    desk = Desk.read(folder, seed)
+    with stemma.open(store=f"sqlite:///{folder.resolve()}/.stemma/stemma.db", model="embedded") as here:
+        first = _register(here, desk)
+        result = _evolve(here, desk, first, seed, max_calls)
+        verdict, released = _let_through(here, desk, first, result)
+        batch = _put_to_work(here, desk)
+        here.ledger.checkpoint()
+        checked = here.ledger.verify()
+    seconds = time.monotonic() - began
+    if not as_json:
+        _say_goodbye(folder, checked.entries, checked.verified, seconds)
+        return
+    out.quiet = False
+    print_json(
+        {
+            "baseline": result.holdout.baseline,
+            "improved": result.holdout.candidate,
+            "gain": result.holdout.gain,
+            "ci95": list(result.holdout.ci95),
+            "n": result.holdout.n,
+            "seed_digest": first.digest,
+            "best_digest": result.best.digest,
+            "session": result.session.id,
+            "gate": verdict.outcome,
+            "version": released.reference,
+            "network": _network_json(batch, desk),
+            "audit": {"entries": checked.entries, "verified": checked.verified},
+            "seconds": round(seconds, 2),
+        }
+    )
+
+
+def _prepare(folder: Path) -> None:
+    """Copies the example into a new folder. A folder that an earlier demo made is made anew; any other is left alone."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / _MARK).exists():
+            raise InvalidInput(f"{folder} is there already and is not a demo's; choose another place with --folder")
+        shutil.rmtree(folder)
+    try:
+        shutil.copytree(example_folder(), folder, dirs_exist_ok=True)
+        (folder / _MARK).parent.mkdir(parents=True, exist_ok=True)
+        (folder / _MARK).write_text(json.dumps({"made_by": f"stemma {stemma.__version__} demo"}) + "\n")
+    except OSError as error:
+        raise InvalidInput(f"{folder} cannot be written: {error.strerror}; choose another place with --folder") from error
+
+
+def _register(here: Stemma, desk: Desk) -> PromptVersion:
+    _headline("1  A prompt that a person wrote", "registered, labelled, and measured on tickets it will never learn from")
+    written = read_prompt(desk.folder / "triage.prompt.yml")
+    saved = here.prompts.save(NAME, written.prompt, message="written by hand")
+    here.prompts.label(NAME, saved.version, "production")
+    out.print(f"  {saved.reference}  {saved.digest[:12]}  labelled production", markup=False)
+    with counting("measuring", len(desk.holdout)) as bar:
+        measured, _ = here.evaluate(saved.prompt, desk.holdout, progress=bar)
+    low, high = measured.estimate.ci95
+    out.print(
+        f"  {percent(measured.estimate.mean)} of {measured.estimate.n} held-out tickets sorted right "
+        f"(95 % interval {percent(low)} to {percent(high)}), by the embedded model",
+        markup=False,
+    )
+    return saved
+
+
+def _evolve(here: Stemma, desk: Desk, first: PromptVersion, seed: int, max_calls: int) -> OptimizationResult:
+    _headline("2  Evolution", f"{len(desk.train)} labelled tickets, at most {max_calls} calls, a hold-out it never sees")
+    with searching() as bar:
+        result = here.optimize(
+            Assignment(first.prompt, desk.train, desk.holdout, name=NAME),
+            settings=SearchSettings(seed=seed, max_calls=max_calls),
+            progress=bar,
+        )
+    held, (low, high) = result.holdout, result.holdout.ci95
+    rows = table("held out", "before", "after", "gain", "95 % interval")
+    gain = "none" if held.gain is None else points(held.gain)
+    rows.add_row(
+        f"{held.n} tickets", percent(held.baseline), percent(held.candidate), gain, f"{points(low)} to {points(high)}"
+    )
+    out.print(rows)
+    spent = result.spending
+    out.print(
+        f"  {result.candidates} candidates in {result.steps} steps, {spent.total} calls, {result.seconds:.1f} s", markup=False
+    )
+    out.print("\n  What changed:", style="bold")
+    print_difference(difference(first.prompt, result.best), most=34)
+    out.print("\n  Where it came from:", style="bold")
+    out.print(family_tree(here.lineage.family(result.candidate), depth=5))
+    return result
+
+
+def _let_through(
+    here: Stemma, desk: Desk, first: PromptVersion, result: OptimizationResult
+) -> tuple[GateVerdict, PromptVersion]:
+    _headline("3  The gate", "static checks, then a paired comparison with the version in production")
+    policy = GatePolicy(CheckPolicy(labels=desk.train.labels()))
+    verdict = here.judge(result.best, first.prompt, desk.holdout, policy=policy, training=desk.train)
+    print_verdict(verdict)
+    released = here.gate.release(NAME, result.candidate, verdict, label="production", message=f"from {result.session.id}")
+    out.print(f"  {released.reference} is now labelled production", markup=False)
+    return verdict, released
+
+
+def _put_to_work(here: Stemma, desk: Desk) -> "BatchResult":
+    _headline("4  A network uses it", "triage → find the answer in the help centre → check → draft a reply by quoting")
+    from stemma.network import load_manifest
+
+    network = load_manifest(desk.folder / "stemma.yaml")
+    unseen = read_dataset(desk.folder / "unseen.csv", inputs=["ticket"], strict=True)
+    with counting("answering", len(unseen)) as bar:
+        batch = here.networks.run(network, [dict(case.inputs) for case in unseen], progress=lambda told: bar(told.done))
+    shown = next((run for run in batch.runs if run.outcome and run.status.value == "completed"), batch.runs[0])
+    ticket = " ".join(shown.request["ticket"].split())
+    out.print(Panel(ticket, title=f"ticket {shown.item}", title_align="left", border_style="dim"))
+    for name, value in (shown.outcome.values if shown.outcome else {}).items():
+        out.print(f"  {name:<9} {' '.join(str(value).split())}", markup=False)
+    counted = _network_json(batch, desk)
+    out.print(
+        f"\n  {counted['runs']} tickets: {counted['completed']} drafted, {counted['handed_over']} handed to a person, "
+        f"{counted['failed']} failed; {counted['sorted_right']} of {counted['runs']} sorted right",
+        markup=False,
+    )
+    return batch
+
+
+def _network_json(batch: "BatchResult", desk: Desk) -> dict[str, Any]:
+    gold = [case.expected for case in read_dataset(desk.folder / "unseen.csv", inputs=["ticket"], expected="category")]
+    statuses = [run.status.value for run in batch.runs]
+    right = 0
+    for run, expected in zip(batch.runs, gold, strict=True):
+        right += run.outcome is not None and run.outcome.values.get("category") == expected
+    return {
+        "runs": len(batch.runs),
+        "completed": statuses.count("completed"),
+        "handed_over": statuses.count("handed_over"),
+        "failed": statuses.count("failed"),
+        "sorted_right": right,
+        "calls": batch.calls,
+    }
+
+
+def _say_goodbye(folder: Path, entries: int, verified: bool, seconds: float) -> None:
+    _headline("5  The audit log", "every step above is an entry in a signed Merkle tree")
+    out.print(f"  {entries} entries, {'verified' if verified else 'NOT VERIFIED'}", style="green" if verified else "bold red")
+    out.print(f"\nDone in {seconds:.1f} s. Everything is in {folder}/. Next:", style="bold", markup=False)
+    with suppress(ValueError):
+        folder = folder.resolve().relative_to(Path.cwd())
+    for command in (
+        f"cd {folder}",
+        f"stemma prompts log {NAME}",
+        f"stemma prompts lineage {NAME}@production",
+        "stemma run stemma.yaml --set ticket='My grinder is stuck and the warranty ran out'",
+        "stemma optimize support/triage --train your.csv --input TEXT --expected LABEL --model openai:gpt-5-mini",
+        "stemma audit verify",
+    ):
+        out.print(f"  {command}", markup=False)
+
+
+def _headline(title: str, subtitle: str) -> None:
+    out.print()
+    out.print(Rule(f"[bold]{title}[/bold]", align="left"))
+    out.print(f"  {subtitle}", style="dim")

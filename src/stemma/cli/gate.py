@@ -1,0 +1,110 @@
+"""`stemma gate`: between a candidate and a version number."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import stemma
+from stemma.cli.options import (
+    Concurrency,
+    Expected,
+    Input,
+    Json,
+    Judge,
+    Model,
+    ScorerName,
+    dataset,
+    version_of,
+)
+from stemma.cli.output import out, percent, points, print_json
+from stemma.core.errors import InvalidInput
+from stemma.evaluate.checks import CheckPolicy
+from stemma.release import GatePolicy, GateVerdict
+
+REFUSED = 100
+
+
+def gate(
+    candidate: Annotated[str, typer.Argument(help="A session's id (its winner), a candidate's number, or its digest.")],
+    data: Annotated[Path, typer.Option("--data", help="Cases to compare on; best ones the search never saw.")],
+    inputs: Input,
+    expected: Expected,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Prompt to release under; the session's own unless given.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", help="The incumbent; the newest version unless given.")
+    ] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Label to move to the new version.")] = None,
+    min_gain: Annotated[float, typer.Option("--min-gain", help="Must be better by more than this.")] = 0.0,
+    max_loss: Annotated[
+        float | None, typer.Option("--max-loss", help="Instead: must not be worse by this or more.")
+    ] = None,
+    min_n: Annotated[int, typer.Option("--min-n", min=1, help="Fewest complete pairs.")] = 30,
+    token_cap: Annotated[int, typer.Option("--token-cap", min=1)] = 1500,
+    frozen: Annotated[
+        list[str] | None, typer.Option("--frozen", help="Text that must stay as it is; repeatable.")
+    ] = None,
+    forbidden: Annotated[
+        list[str] | None, typer.Option("--forbidden", help="Pattern that must not occur; repeatable.")
+    ] = None,
+    training: Annotated[Path | None, typer.Option("--training", help="Cases that instructions may not quote.")] = None,
+    model: Model = None,
+    scorer: ScorerName = "normalised",
+    judge: Judge = None,
+    concurrency: Concurrency = 4,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge, but release nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Judge a candidate against the version in use and, if it passes, make it a version. Exit code 100: it did not.
+
+    Example: `stemma gate s_01… --data holdout.csv --input ticket --expected category --label production`
+    """
+    cases = dataset(data, inputs, expected)
+    quoted = None if training is None else dataset(training, inputs, expected)
+    checks = CheckPolicy(token_cap, tuple(frozen or ()), tuple(forbidden or ()), cases.labels())
+    policy = GatePolicy(checks, min_gain=min_gain, max_loss=max_loss, min_n=min_n)
+    with stemma.open() as here:
+        found = here.candidate_named(candidate)
+        released_as = name or here.sessions.get(found.session).prompt_name
+        if released_as is None:
+            raise InvalidInput(f"session {found.session!r} belongs to no prompt; say under which --name to release it")
+        incumbent = version_of(here, against or released_as)
+        verdict = here.judge(
+            here.candidates.prompt(found.id),
+            incumbent.prompt,
+            cases,
+            policy=policy,
+            training=quoted,
+            model=model,
+            scorer=scorer,
+            judge=judge,
+            concurrency=concurrency,
+        )
+        version = None
+        if verdict.passed and not dry_run:
+            version = here.gate.release(released_as, found.id, verdict, label=label, message=f"from {found.session}")
+    if as_json:
+        print_json(verdict.to_json() | {"version": None if version is None else version.reference, "label": label})
+    else:
+        print_verdict(verdict)
+        if version is not None:
+            out.print(f"released as {version.reference}" + (f", labelled {label}" if label else ""), markup=False)
+    if not verdict.passed:
+        raise typer.Exit(REFUSED)
+
+
+def print_verdict(verdict: GateVerdict) -> None:
+    style = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}[verdict.outcome]
+    out.print(verdict.outcome + (" (remembered)" if verdict.remembered else ""), style=style)
+    for reason in verdict.reasons:
+        out.print(f"  {reason}", markup=False)
+    compared = verdict.comparison
+    if compared is not None and compared.gain is not None:
+        low, high = compared.ci95
+        out.print(
+            f"  {percent(compared.baseline)} → {percent(compared.candidate)} on {compared.n} cases: {points(compared.gain)} "
+            f"points ({points(low)} to {points(high)}), {compared.wins} better, {compared.losses} worse",
+            markup=False,
+        )

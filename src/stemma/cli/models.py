@@ -1,0 +1,47 @@
+"""`stemma models`: what can be asked, and what is missing for it."""
+
+from typing import Annotated
+
+import typer
+
+import stemma
+from stemma.cli.options import Json
+from stemma.cli.output import counting, out, print_json, table
+
+app = typer.Typer(no_args_is_help=True, help="Models: which there are, and weights to install.")
+
+
+@app.command("ls")
+def ls(as_json: Json = False) -> None:
+    """List models and providers, and what each needs.
+
+    Example: `stemma models ls`
+    """
+    with stemma.open() as here:
+        found = here.models.ls()
+    if as_json:
+        print_json(
+            [{"name": one.name, "kind": one.kind, "available": one.available, "note": one.note} for one in found]
+        )
+        return
+    rows = table("model", "kind", "available", "")
+    for one in found:
+        rows.add_row(one.name, one.kind, "yes" if one.available else "no", one.note)
+    out.print(rows, markup=False)
+
+
+@app.command("install")
+def install(
+    name: Annotated[str, typer.Argument(help="Weights to install: minilm.")],
+    as_json: Json = False,
+) -> None:
+    """Fetch a model's weights into your cache, and check them. Nothing is fetched unless you ask.
+
+    Example: `stemma models install minilm`
+    """
+    with stemma.open() as here, counting(f"installing {name}", 100) as bar:
+        place = here.models.install(name, progress=lambda share: bar(round(100 * share)))
+    if as_json:
+        print_json({"name": name, "path": str(place)})
+    else:
+        out.print(f"installed {name} in {place}; use it as model embedded:{name}", markup=False)

@@ -1,0 +1,310 @@
+"""`stemma prompts`: the registry from the terminal."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+from rich.tree import Tree
+
+import stemma
+from stemma.cli.options import Json, prompt_file, version_of
+from stemma.cli.output import note, out, print_json, table, warn
+from stemma.core.errors import InvalidInput, NotFound
+from stemma.registry.difference import Difference, difference
+from stemma.registry.formats import FORMATS, FormatName, PromptFile, format_of, write_prompt
+from stemma.registry.lineage import Ancestor, Family
+from stemma.registry.prompts import PromptVersion
+
+app = typer.Typer(no_args_is_help=True, help="Prompts, versions, labels and where they came from.")
+
+Reference = Annotated[str, typer.Argument(help="NAME (newest version), NAME/3, NAME@label, NAME#digest, or a file.")]
+
+
+@app.command()
+def save(
+    name: Annotated[str, typer.Argument(help="Name, such as support/triage.")],
+    file: Annotated[Path, typer.Argument(help=".prompt.yml, .prompty, .prompt, .json, or .txt/.md with instructions.")],
+    message: Annotated[str, typer.Option("--message", "-m", help="What changed and why.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Save a file as the next version of a prompt.
+
+    Example: `stemma prompts save support/triage triage.prompt.yml -m "first draft"`
+    """
+    read = prompt_file(file)
+    with stemma.open() as here:
+        saved = here.prompts.save(name, read.prompt, message=message, metadata=_metadata(read))
+    _print_version(saved, as_json)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help=".prompt.yml, .prompty, .prompt or .json")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name to save it under; the file's own unless given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read a prompt from another tool's file and save it.
+
+    Example: `stemma prompts import summarize.prompty --name docs/summarize`
+    """
+    read = prompt_file(file)
+    if name is None:
+        name = (read.name or file.name.split(".")[0]).lower().replace(" ", "-")
+        note(f"saved under the name {name!r}; choose another with --name")
+    with stemma.open() as here:
+        saved = here.prompts.save(name, read.prompt, message=f"imported from {file.name}", metadata=_metadata(read))
+    _print_version(saved, as_json)
+
+
+@app.command("export")
+def export_(
+    reference: Reference,
+    file: Annotated[Path, typer.Argument(help="File to write; its name says the format.")],
+    to: Annotated[str | None, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = None,
+    lossy: Annotated[bool, typer.Option("--lossy", help="Write even if the format cannot carry everything.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a version as a file of another tool's format.
+
+    Example: `stemma prompts export support/triage@production triage.prompt.yml`
+    """
+    if to is not None and to not in FORMATS:
+        raise InvalidInput(f"format {to!r} is not known; there are {', '.join(FORMATS)}")
+    with stemma.open() as here:
+        found = version_of(here, reference)
+    written = write_prompt(_as_file(found), cast("FormatName", to) if to else format_of(file))
+    if written.losses and not lossy:
+        raise InvalidInput(
+            f"{file} was not written, as it would lose something: {'; '.join(written.losses)}. "
+            "Write it all the same with --lossy, or choose another --format"
+        )
+    for loss in written.losses:
+        warn(loss)
+    try:
+        file.write_text(written.text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {error.strerror}") from error
+    if as_json:
+        print_json({"file": str(file), "reference": found.reference, "losses": list(written.losses)})
+    else:
+        out.print(f"wrote {found.reference} to {file}", markup=False)
+
+
+@app.command()
+def ls(
+    folder: Annotated[str, typer.Argument(help="Only names below this folder.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List prompts with their newest version and labels.
+
+    Example: `stemma prompts ls support`
+    """
+    with stemma.open() as here:
+        found = here.prompts.ls(folder)
+    if as_json:
+        print_json(
+            [
+                {"name": one.name, "latest": one.latest, "labels": dict(one.labels), "created_at": one.created_at}
+                for one in found
+            ]
+        )
+        return
+    if not found:
+        note("there are no prompts yet; save one with: stemma prompts save NAME FILE")
+        return
+    rows = table("name", "newest", "labels", "since")
+    for one in found:
+        labels = ", ".join(f"{label} → {version}" for label, version in one.labels.items())
+        rows.add_row(one.name, str(one.latest), labels, one.created_at[:16].replace("T", " "))
+    out.print(rows)
+
+
+@app.command()
+def show(reference: Reference, as_json: Json = False) -> None:
+    """Show one version: its text, origin and labels.
+
+    Example: `stemma prompts show support/triage@production`
+    """
+    with stemma.open() as here:
+        found = version_of(here, reference)
+    if as_json:
+        print_json(_version_json(found) | {"prompt": found.prompt.to_json()})
+        return
+    _print_version(found, False)
+    out.print()
+    out.print(found.prompt.instructions, markup=False)
+    if found.prompt.demonstrations:
+        out.print("\n" + found.prompt.examples, markup=False)
+    for part in ("user", "input_schema", "output_schema", "settings"):
+        if value := found.prompt.to_json().get(part):
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+            out.print(f"\n[bold]{part}[/bold]")
+            out.print(shown, markup=False)
+
+
+@app.command()
+def log(name: Annotated[str, typer.Argument(help="Name of a prompt.")], as_json: Json = False) -> None:
+    """List every version of a prompt, newest first.
+
+    Example: `stemma prompts log support/triage`
+    """
+    with stemma.open() as here:
+        found = here.prompts.log(name)
+    if as_json:
+        print_json([_version_json(one) for one in found])
+        return
+    rows = table("version", "digest", "labels", "by", "written by", "when", "message")
+    for one in found:
+        origin = "a person" if one.candidate is None else f"candidate {one.candidate}"
+        rows.add_row(
+            str(one.version),
+            one.digest[:12],
+            ", ".join(one.labels),
+            one.author,
+            origin,
+            one.created_at[:16].replace("T", " "),
+            one.message,
+        )
+    out.print(rows)
+
+
+@app.command()
+def diff(old: Reference, new: Reference, as_json: Json = False) -> None:
+    """Show what changed between two versions, part by part.
+
+    Example: `stemma prompts diff support/triage/1 support/triage@production`
+    """
+    with stemma.open() as here:
+        changes = difference(version_of(here, old).prompt, version_of(here, new).prompt)
+    if as_json:
+        lines = [{"mark": line.mark, "part": line.part, "text": line.text} for line in changes.lines]
+        print_json({"added": changes.added, "removed": changes.removed, "lines": lines})
+    else:
+        print_difference(changes)
+
+
+@app.command()
+def label(
+    name: Annotated[str, typer.Argument(help="Name of a prompt.")],
+    version: Annotated[int, typer.Argument(min=1, help="Number of the version.")],
+    label: Annotated[str, typer.Argument(help="Label, such as production or staging.")],
+    expect: Annotated[
+        int | None, typer.Option("--expect", help="Move only if the label is at this version (0: none).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Point a label at a version. If somebody moves it at the same moment, one wins and the other is told.
+
+    Example: `stemma prompts label support/triage 3 production`
+    """
+    with stemma.open() as here:
+        moved = here.prompts.label(name, version, label, expected=expect)
+    if as_json:
+        print_json({"name": name, "label": label, "version": moved.version, "previous": moved.previous})
+    else:
+        before = "" if moved.previous is None else f" (was {moved.previous})"
+        out.print(f"{name}@{label} → {moved.version}{before}", markup=False)
+
+
+@app.command()
+def lineage(
+    reference: Annotated[str, typer.Argument(help="A version, a candidate's number or digest, or a session's id.")],
+    depth: Annotated[int, typer.Option("--depth", min=1, help="Generations to draw.")] = 12,
+    as_json: Json = False,
+) -> None:
+    """Show where a prompt came from, back to what a person wrote.
+
+    Example: `stemma prompts lineage support/triage@production`
+    """
+    with stemma.open() as here:
+        if reference.isdigit() or reference.startswith("s_") or len(reference) == 64:
+            candidate = here.candidate_named(reference).id
+        else:
+            found = version_of(here, reference)
+            if found.candidate is None:
+                raise NotFound(
+                    f"{found.reference} was written by a person ({found.author}); it has no machine-made ancestors"
+                )
+            candidate = found.candidate
+        family = here.lineage.family(candidate)
+    if as_json:
+        print_json([{name: getattr(member, name) for name in Ancestor.__slots__} for member in family])
+    else:
+        out.print(family_tree(family, depth=depth))
+
+
+def family_tree(family: Family, *, depth: int = 12) -> Tree:
+    """The line of best parents as a tree, with the other parent of each crossover beside it."""
+    line = family.main_line
+    root = tree = Tree(_member(line[0]))
+    for child, parent in zip(line, line[1 : depth + 1], strict=False):
+        for other in child.parents:
+            if other != parent.id:
+                tree.add(f"[dim]{_member(family.by_id[other])} (other parent)[/dim]")
+        tree = tree.add(_member(parent))
+    if len(line) > depth + 1:
+        tree.add(f"[dim]… {len(line) - depth - 1} more generations; see --depth[/dim]")
+    return root
+
+
+def print_difference(changes: Difference, *, most: int | None = None) -> None:
+    """A difference in colour, at most so many lines of it."""
+    if not changes:
+        out.print("no difference")
+    part = None
+    for line in changes.lines[:most]:
+        if line.part != part:
+            part = line.part
+            out.print(f"@@ {part} @@", style="cyan", markup=False)
+        style = {"+": "green", "-": "red", " ": "dim"}[line.mark]
+        out.print(f"{line.mark} {line.text}", style=style, markup=False, soft_wrap=True)
+    if most is not None and len(changes.lines) > most:
+        out.print(f"… {len(changes.lines) - most} more lines", style="dim")
+
+
+def _member(member: Ancestor) -> str:
+    score = "" if member.score is None else f"  {100 * member.score:.1f} %"
+    version = "" if member.version is None else f"  [bold]{member.version}[/bold]"
+    return f"#{member.id} {member.digest[:12]}  {member.operator}{score}{version}"
+
+
+def _print_version(found: PromptVersion, as_json: bool) -> None:
+    if as_json:
+        print_json(_version_json(found))
+        return
+    labels = f"  [{', '.join(found.labels)}]" if found.labels else ""
+    out.print(f"{found.reference}  {found.digest[:12]}{labels}", markup=False)
+
+
+def _version_json(found: PromptVersion) -> dict[str, Any]:
+    return {
+        "reference": found.reference,
+        "name": found.name,
+        "version": found.version,
+        "digest": found.digest,
+        "labels": list(found.labels),
+        "author": found.author,
+        "message": found.message,
+        "candidate": found.candidate,
+        "trust": found.trust.to_json(),
+        "created_at": found.created_at,
+    }
+
+
+def _metadata(read: PromptFile) -> dict[str, Any]:
+    kept = {"name": read.name, "description": read.description, "format": read.format, "fields": dict(read.metadata)}
+    return {key: value for key, value in kept.items() if value}
+
+
+def _as_file(found: PromptVersion) -> PromptFile:
+    kept = found.metadata
+    return PromptFile(
+        found.prompt,
+        name=kept.get("name"),
+        description=kept.get("description"),
+        metadata=kept.get("fields", {}),
+        format=kept.get("format", "json"),
+    )

@@ -1,0 +1,90 @@
+"""A network is killed in the middle, over and over, and comes to the same end."""
+
+import subprocess
+import sys
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from desks import effects
+from sqlalchemy import select
+
+from stemma.core.digests import digest
+from stemma.ledger.scope import Scope
+from stemma.network import Manifest, Networks, Run
+from stemma.network.records import Records
+from stemma.network.turn import render
+from stemma.store.schema import messages
+
+TICKETS, CONCURRENCY, KILLS = 8, 3, 5
+LINES = TICKETS * 4 * 2  # four agents; a line for each call begun and for each that ended
+
+
+@pytest.mark.crash
+def test_killed_network_ends_as_undisturbed(
+    store_url: str, desk: Path, manifest: Manifest, scope: Scope, networks: Networks
+) -> None:
+    """However often it is killed, its runs end as if undisturbed, no recorded call repeats, each effect has one event."""
+    lines: list[str] = []
+    for _ in range(KILLS):
+        recorded = _answered(scope)
+        logged = _until_killed(LINES // (KILLS + 2), store_url, desk)
+        assert not recorded & _named("started", logged), "a call whose answer was on record was made again"
+        lines += logged
+    recorded = _answered(scope)
+    with _process(store_url, desk) as process:
+        assert process.stdout is not None
+        logged = process.stdout.read().splitlines()
+    assert process.returncode == 0
+    assert not recorded & _named("started", logged)
+
+    ended = Counter(line for line in [*lines, *logged] if line.startswith("finished"))
+    assert len(ended) == TICKETS * 4
+    assert ended.total() - len(ended) <= KILLS * CONCURRENCY, "more calls repeated than were in flight"
+    assert effects(scope) == {
+        "run.started": TICKETS,
+        "message.sent": TICKETS * 5,
+        "model.called": TICKETS * 4,
+        "run.finished": TICKETS,
+    }
+    killed = sorted(networks.ls(), key=lambda run: run.item)
+    undisturbed = networks.run(manifest, [run.request for run in killed]).runs
+    assert [_end(run) for run in killed] == [_end(run) for run in undisturbed]
+
+
+def _until_killed(lines: int, url: str, desk: Path) -> list[str]:
+    """What the process logged: `lines` of them, at which it was killed, and what it managed until the signal came."""
+    with _process(url, desk) as process:
+        assert process.stdout is not None
+        seen = list(islice(process.stdout, lines))
+        process.kill()
+        return [line.strip() for line in [*seen, *process.stdout]]
+
+
+def _process(url: str, desk: Path) -> subprocess.Popen[str]:
+    program = Path(__file__).with_name("interrupted.py")
+    arguments = [url, str(desk), str(TICKETS), str(CONCURRENCY)]
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", str(program), *arguments], stdout=subprocess.PIPE, text=True
+    )
+
+
+def _answered(scope: Scope) -> set[str]:
+    """The calls whose answers the store holds, named as the counting model names them."""
+    records = Records(scope)
+    with scope.read() as connection:
+        ids = connection.execute(select(messages.c.id).where(messages.c.answer.is_not(None))).scalars().all()
+    asked = set()
+    for message, role in map(records.delivery, ids):
+        rendered = render(role, message)
+        asked.add(digest([rendered.system, [], rendered.user]))
+    return asked
+
+
+def _named(event: str, lines: list[str]) -> set[str]:
+    return {line.split()[1] for line in lines if line.startswith(event)}
+
+
+def _end(run: Run) -> tuple[object, ...]:
+    return run.item, run.status, run.request, run.outcome
