@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -13,10 +12,8 @@ from stemma.core.errors import InvalidInput, InvalidName, LedgerTampered, NotCon
 from stemma.ledger import Entry, Event, Ledger, Signer, leaf_hash
 from stemma.ledger.merkle import EMPTY_ROOT, root_of
 from stemma.store import Store
-from stemma.store.schema import ledger_entries, prompts
+from stemma.store.schema import ledger_entries
 from stemma.testing.clock import VirtualClock
-
-ROW = {"name": "a", "latest": 1, "created_at": "2026-01-01T00:00:00.000000Z"}
 
 
 def append(ledger: Ledger, count: int, kind: str = "prompt.saved", subject: str = "a") -> None:
@@ -66,29 +63,33 @@ def test_an_empty_log_has_the_empty_root(ledger: Ledger) -> None:
 def test_an_undone_transaction_leaves_no_entry(ledger: Ledger) -> None:
     """When the work fails, its entry is gone with it, and the next append takes its number."""
     append(ledger, 2)
-    with pytest.raises(ZeroDivisionError), ledger.store.write() as connection:
-        connection.execute(prompts.insert().values(ROW))
-        ledger.append(connection, "prompt.saved", subject="a", actor="ada", data={})
-        _ = 1 / 0
+    with pytest.raises(InvalidName):
+        record_and_fail(ledger)
     assert ledger.size() == 2
     append(ledger, 1)
     found = ledger.verify()
     assert (found.entries, found.verified) == (3, True)
 
 
-@pytest.mark.parametrize("kind", ["", "saved", "Prompt.saved", "prompt.", "prompt saved", "prompt.saved\n"])
-def test_a_kind_is_a_dotted_verb(ledger: Ledger, kind: str) -> None:
+def record_and_fail(ledger: Ledger) -> None:
+    with ledger.store.write() as connection:
+        ledger.append(connection, "prompt.saved", subject="a", actor="ada", data={})
+        ledger.append(connection, "no verb", subject="a", actor="ada", data={})
+
+
+def test_a_kind_is_a_dotted_verb(ledger: Ledger) -> None:
     """Kinds that searches could not rely on are refused, and nothing is written."""
-    with pytest.raises(InvalidName, match="event kind"):
-        append(ledger, 1, kind=kind)
+    for kind in ("", "saved", "Prompt.saved", "prompt.", "prompt saved", "prompt.saved\n"):
+        with pytest.raises(InvalidName, match="event kind"):
+            append(ledger, 1, kind=kind)
     assert ledger.size() == 0
 
 
-@pytest.mark.parametrize("value", [float("nan"), 2**60, object(), "\ud800", {1: 2}])
-def test_data_that_json_cannot_carry_is_refused(ledger: Ledger, value: Any) -> None:
+def test_data_that_json_cannot_carry_is_refused(ledger: Ledger) -> None:
     """Data that could not be hashed the same everywhere never gets into the log."""
-    with pytest.raises(InvalidInput, match="canonical JSON"), ledger.store.write() as connection:
-        ledger.append(connection, "prompt.saved", subject="a", actor="ada", data={"value": value})
+    for value in (float("nan"), 2**60, object(), "\ud800", {1: 2}):
+        with pytest.raises(InvalidInput, match="canonical JSON"), ledger.store.write() as connection:
+            ledger.append(connection, "prompt.saved", subject="a", actor="ada", data={"value": value})
     assert ledger.size() == 0
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from stemma.core.digests import digest
 from stemma.ledger.scope import Scope
-from stemma.network import Manifest, Networks, Run
+from stemma.network import Manifest, Networks, Run, RunStatus
 from stemma.network.records import Records
 from stemma.network.turn import render
 from stemma.store.schema import messages
@@ -53,6 +53,25 @@ def test_killed_network_ends_as_undisturbed(
     assert [_end(run) for run in killed] == [_end(run) for run in undisturbed]
 
 
+@pytest.mark.crash
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_peer_takes_over_from_a_killed_process(store_url: str, desk: Path, scope: Scope, networks: Networks) -> None:
+    """Of two processes at one batch one is killed: the other, which waits for its runs, goes on with them and ends all."""
+    with _process(store_url, desk, answers=5) as silent:
+        assert silent.stdout is not None
+        begun = list(islice(silent.stdout, 2 * 5 + CONCURRENCY))  # it now waits for a model that says nothing any more
+        with _process(store_url, desk) as peer:
+            assert peer.stdout is not None
+            seen = list(islice(peer.stdout, (TICKETS - CONCURRENCY) * 4 * 2 - CONCURRENCY * 2))
+            silent.kill()
+            seen += peer.stdout
+        assert peer.returncode == 0
+    assert {run.status for run in networks.ls()} == {RunStatus.COMPLETED}
+    finished = [line for line in [*begun, *seen] if line.startswith("finished")]
+    assert len(finished) == len(set(finished)) == TICKETS * 4
+    assert effects(scope)["model.called"] == TICKETS * 4
+
+
 def _until_killed(lines: int, url: str, desk: Path) -> list[str]:
     """What the process logged: `lines` of them, at which it was killed, and what it managed until the signal came."""
     with _process(url, desk) as process:
@@ -62,9 +81,9 @@ def _until_killed(lines: int, url: str, desk: Path) -> list[str]:
         return [line.strip() for line in [*seen, *process.stdout]]
 
 
-def _process(url: str, desk: Path) -> subprocess.Popen[str]:
+def _process(url: str, desk: Path, *, answers: int = 10_000) -> subprocess.Popen[str]:
     program = Path(__file__).with_name("interrupted.py")
-    arguments = [url, str(desk), str(TICKETS), str(CONCURRENCY)]
+    arguments = [url, str(desk), str(TICKETS), str(CONCURRENCY), str(answers)]
     return subprocess.Popen(
         [sys.executable, "-W", "error", str(program), *arguments], stdout=subprocess.PIPE, text=True
     )

@@ -5,7 +5,7 @@ entry was rewritten (with its stored leaf hash) or the next one's `tip` was. Bot
 hashes, and the next anchor, a size with a known root, tells which of them is the log that was signed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -54,22 +54,28 @@ def of_disagreement(anchor: Anchor, proven: int) -> Finding:
 
 def of_broken_link(
     tree: Frontier,
-    leaf: bytes | None,
+    pending: Sequence[bytes],
     following: Iterator[bytes],
     head: Head | None,
-    anchors: Iterable[Anchor],
+    anchors: Collection[Anchor],
     proven: int,
 ) -> Finding:
-    """The next body does not carry `leaf`, the hash of the last entry.
+    """The next body does not carry the hash of the last entry.
 
-    `tree` holds all entries before the last one; `leaf` is None when there is no entry yet. `following` are the bodies
-    behind, at least one; `anchors` those not yet reached, smallest first; entries below `proven` are known to be right.
+    `tree` holds all entries before the last one, `pending` that one's leaf hash, or nothing at the log's beginning.
+    `following` are the bodies behind, at least one; `anchors` those not yet reached, smallest first; entries below
+    `proven` are known to be right.
     """
-    place = tree.size + (leaf is not None)
+    place = tree.size + len(pending)
     body, after = next(following), next(following, None)
-    if finding := _misplaced(place, body, after):
-        return finding
-    if leaf is None:
+    claimed = _claimed(body)
+    if claimed is None:
+        return Finding.at(place, f"entry {place} was changed: its body is not that of an entry")
+    if claimed > place:
+        return Finding.at(place, f"entry {place} is missing: entry {claimed} stands in its place")
+    if claimed < place:
+        return _put_in(tree, pending, claimed, body, after, head, anchors)
+    if not pending:
         return Finding.at(place, f"entry {place} was changed: it does not begin a log")
     last_tip = () if head is None else (head.tip,)
     tips = chain(() if after is None else (_tip(after),), map(_tip, following), last_tip)
@@ -77,7 +83,7 @@ def of_broken_link(
     is_vouched_for = vouching in (None, leaf_hash(body))
     if anchor := next((anchor for anchor in anchors if anchor.size >= place), None):
         later = tips if vouching is None else chain((vouching,), tips)
-        changed, unchanged = _roots_with(tree, (_tip(body), leaf), later, anchor.size)
+        changed, unchanged = _roots_with(tree, (_tip(body), *pending), later, anchor.size)
         if changed == anchor.root:
             return _rewritten(place - 1)
         if unchanged == anchor.root and not is_vouched_for:
@@ -88,22 +94,32 @@ def of_broken_link(
     return _rewritten(place - 1)
 
 
-def _misplaced(place: int, body: bytes, after: bytes | None) -> Finding | None:
-    """What the number that a body gives itself says, when it is not its place."""
-    claimed = _claimed(body)
-    if claimed is None:
-        return Finding.at(place, f"entry {place} was changed: its body is not that of an entry")
-    if claimed > place:
-        return Finding.at(place, f"entry {place} is missing: entry {claimed} stands in its place")
-    if claimed == place:
-        return None
-    # Entries that were put in push the old ones along; a lone stranger does not.
-    if after is not None and _claimed(after) == claimed + 1:
-        return Finding.at(claimed, f"entry {claimed} was put in: the one that had its number stands at {place}")
-    return Finding.at(place, f"entry {place} was put in: it calls itself entry {claimed}")
+def _put_in(
+    tree: Frontier,
+    pending: Sequence[bytes],
+    claimed: int,
+    body: bytes,
+    after: bytes | None,
+    head: Head | None,
+    anchors: Collection[Anchor],
+) -> Finding:
+    """A body calls itself by a number that is taken: it is a stranger, or others were put in and pushed it along."""
+    place = tree.size + len(pending)
+    pushed = Finding.at(claimed, f"entry {claimed} was put in: the one that had its number stands at {place}")
+    stranger = Finding.at(place, f"entry {place} was put in: it calls itself entry {claimed}")
+    if after is not None:
+        return pushed if _claimed(after) == claimed + 1 else stranger
+    # It is the last entry, so no neighbour tells; a root may, with the one reading or with the other.
+    roots = {(anchor.size, anchor.root) for anchor in anchors}
+    if (place, tree.extend([leaf_hash(body)]).root()) in roots:
+        return pushed
+    if head is not None and (place + 1, tree.extend([*pending, head.tip]).root()) in roots:
+        return stranger
+    suspects = range(claimed, place + 1)
+    return Finding.among(suspects, f"{_spoken(suspects)} put in: entry {place} calls itself entry {claimed}")
 
 
-def of_broken_tip(tree: Frontier, head: Head, anchors: Iterable[Anchor]) -> Finding | None:
+def of_broken_tip(tree: Frontier, head: Head, anchors: Collection[Anchor]) -> Finding | None:
     """The head does not carry the hash of the entry behind `tree`, the last one; None unless that entry was changed."""
     seq = tree.size
     roots = {anchor.root for anchor in anchors if anchor.size == seq + 1}
@@ -117,7 +133,7 @@ def _rewritten(seq: int) -> Finding:
 
 
 def _roots_with(
-    tree: Frontier, choices: tuple[bytes, bytes], later: Iterator[bytes], size: int
+    tree: Frontier, choices: Iterable[bytes], later: Iterator[bytes], size: int
 ) -> tuple[bytes | None, bytes | None]:
     """The roots at `size` of `tree` with either choice appended and then `later`; None when that does not reach so far."""
     first, second = (tree.extend([choice]) for choice in choices)

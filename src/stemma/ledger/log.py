@@ -21,7 +21,7 @@ from stemma.ledger.merkle import (
     leaf_hash,
 )
 from stemma.ledger.signing import PublicKey, Signer
-from stemma.ledger.snapshot import Head, snapshot
+from stemma.ledger.snapshot import Head, head_query, snapshot
 from stemma.ledger.verification import Verification, verify
 from stemma.store import Store
 from stemma.store.schema import ledger_checkpoints, ledger_entries, ledger_head
@@ -50,7 +50,8 @@ class Ledger:
         mark = "?" if store.is_sqlite else "%s"
         # SQLite's writer holds the whole database from its BEGIN on; PostgreSQL's take turns at this row.
         lock = "" if store.is_sqlite else " for update"
-        self._read_head = f"select size, frontier, tip from ledger_head where id = 1{lock}"
+        self._read_head = head_query(store)
+        self._lock_head = self._read_head + lock
         self._insert_head = f"insert into ledger_head values (1, {mark}, {mark}, {mark}) on conflict (id) do nothing"
         self._insert_entry = f"insert into ledger_entries (seq, body, leaf) values ({mark}, {mark}, {mark})"
         self._update_head = f"update ledger_head set size = {mark}, frontier = {mark}, tip = {mark} where id = 1"
@@ -179,7 +180,7 @@ class Ledger:
 
     def _head(self, connection: Connection) -> Head:
         """The head, locked against other appends until the transaction ends."""
-        row = connection.exec_driver_sql(self._read_head).one_or_none()
+        row = connection.exec_driver_sql(self._lock_head).one_or_none()
         if row is None:
             # Only before the first append. On PostgreSQL a second process that comes as early waits inside the insert.
             if connection.execute(select(ledger_entries.c.seq).limit(1)).first() is not None:
@@ -187,14 +188,12 @@ class Ledger:
                     "the log's head is gone while entries are there; find out with: stemma audit verify"
                 )
             connection.exec_driver_sql(self._insert_head, (0, b"", Head().tip))
-            row = connection.exec_driver_sql(self._read_head).one()
+            row = connection.exec_driver_sql(self._lock_head).one()
         return Head(*row)
 
     def _current(self) -> Frontier:
         with self.store.read() as connection:
-            row = connection.execute(
-                select(ledger_head.c.size, ledger_head.c.frontier, ledger_head.c.tip)
-            ).one_or_none()
+            row = connection.exec_driver_sql(self._read_head).one_or_none()
         return _tree(Head() if row is None else Head(*row))
 
     def _reach(self, connection: Connection, size: int | None) -> int:

@@ -183,7 +183,7 @@ def _flaw(
     seq, expected = batch.seqs[at], walk.count
     if seq == expected and batch.leaves[at] == leaves[at]:
         following = chain(batch.bodies[at:], chain.from_iterable(later.bodies for later in rest))
-        return of_broken_link(walk.tree, walk.tip, following, head, walk.anchors, walk.proven)
+        return of_broken_link(walk.tree, walk.pending, following, head, walk.anchors, walk.proven)
     if finding := walk.add(walk.pending):
         return finding
     walk.pending = []

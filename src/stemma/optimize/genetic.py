@@ -11,6 +11,7 @@ from stemma.optimize.anatomy import Anatomy
 from stemma.optimize.arena import Arena
 from stemma.optimize.individual import Individual, Proposal
 from stemma.optimize.operators import Operator, Variation, varied
+from stemma.optimize.operators.coverage import CoverDemonstrations
 from stemma.optimize.operators.crossover import crossover
 from stemma.optimize.operators.demonstrations import AddDemonstrations, DropDemonstration, SwapDemonstration
 from stemma.optimize.operators.descriptions import DescribeLabels, DropDescription
@@ -37,7 +38,10 @@ _OPENINGS: tuple[tuple[Operator, ...], ...] = (
     (AddDemonstrations(each=2),),
     (DescribeLabels(share=1.0), AddDemonstrations(each=1)),
     (DescribeLabels(share=1.0), AddDemonstrations(each=2)),
-    (DescribeLabels(share=1.0), AddDemonstrations(each=3)),
+    (CoverDemonstrations(),),
+    (CoverDemonstrations(),),
+    (DescribeLabels(share=0.5), CoverDemonstrations()),
+    (DescribeLabels(share=1.0), CoverDemonstrations()),
     (EditInstruction("add"), AddDemonstrations(each=1)),
 )
 _WRITERS: tuple[Operator, ...] = (Rephrase(), Reflect())

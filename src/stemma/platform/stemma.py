@@ -17,7 +17,7 @@ from stemma.evaluate.scorers import scorer_named
 from stemma.evaluate.scoring import Scorer, check_cases
 from stemma.ledger import Ledger, PublicKey, Signer
 from stemma.ledger.scope import Scope
-from stemma.models import Models
+from stemma.models.catalog import Models
 from stemma.optimize.arena import Standing
 from stemma.optimize.genetic import Genetic
 from stemma.optimize.optimizer import Assignment, OptimizationResult, Optimizer, Strategy

@@ -30,7 +30,9 @@ _PSEUDO_OFFSET = 0.25
 _SHARPNESS = 2.0  # softmax(2 x logits) is what calibrates
 _DECIMALS = 6  # rounded before argmax: the last bits of a sum depend on the machine
 
-_PHRASE_BREAK = re.compile(r"[,;:()\n]|\s+(?:and|or)\s+|\s[-–—/]\s|\.(?:\s|$)")
+_LIST_BREAK = re.compile(r"[,;:()\n]")
+_PHRASE_BREAK = re.compile(r"[,;:()\n]|\s+(?:and|or)\s+")
+_SHORTEST_LIST = 3  # parts; what has fewer is prose, whose meaning is lost when it is cut up
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,9 @@ def _described(labels: Sequence[Label], codebook: Codebook) -> Rows:
 
 
 def _phrases(description: str) -> list[str]:
+    """The items of a description that is a list; none where it is prose."""
+    if len(_LIST_BREAK.split(description)) < _SHORTEST_LIST:
+        return []
     return [phrase.strip() for phrase in _PHRASE_BREAK.split(description) if phrase.strip()]
 
 
@@ -159,7 +164,8 @@ def _weights(said: NDArray[np.bool_], shown: NDArray[np.bool_], owners: NDArray[
         mine = shown[owners == label]
         if len(mine):
             np.maximum(held[label], mine.mean(axis=0), out=held[label])
-    return np.sqrt(np.log((1 + len(said)) / (1 + held.sum(axis=0))) + _COMMON).astype(np.float32)
+    rarity: Matrix = np.log((1 + len(said)) / (1 + held.sum(axis=0))) + _COMMON
+    return np.sqrt(rarity, dtype=np.float64).astype(np.float32)
 
 
 def _unit(rows: Rows, weights: Rows | None) -> Rows:

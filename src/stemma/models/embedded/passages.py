@@ -10,7 +10,7 @@ _SOURCE = (
 _ASKED = r"questions?|query|q|ticket|message|request|customer|user"
 _MARK = re.compile(
     rf"^[ \t#*]*(?:(?P<source>{_SOURCE})|(?P<asked>{_ASKED})|(?P<other>[A-Za-z][A-Za-z ]{{0,20}}))"
-    r"[ \t]*(?:\d+)?[ \t*]*:[ \t*]*(?P<first>.*)$",
+    r"[ \t]*(?:\d+)?[ \t*]*:(?=[\s*]|$)[ \t*]*(?P<first>.*)$",
     re.IGNORECASE,
 )
 _XML = re.compile(

@@ -67,7 +67,10 @@ def central_sentences(text: str, count: int, codebook: Codebook) -> list[str]:
     rows = codebook.dense(sentences)
     likeness = (rows @ rows.T).astype(np.float64) / LENGTH**2
     centrality = np.round(likeness.sum(axis=1), _DECIMALS)
-    central = sorted(range(len(sentences)), key=lambda place: (-centrality[place], place))[:count]
+    ranked = sorted(range(len(sentences)), key=lambda place: (-centrality[place], place))
+    # Said twice, a sentence weighs twice, but is quoted once.
+    first_said = {sentences[place]: place for place in reversed(ranked)}
+    central = sorted(first_said.values(), key=ranked.index)[:count]
     return [sentences[place] for place in sorted(central)]
 
 

@@ -122,7 +122,7 @@ class _Norm:
         self._scale, self._shift = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
 
     def __call__(self, hidden: Array) -> Array:
-        centred = hidden - hidden.mean(axis=-1, keepdims=True)
+        centred: Array = hidden - hidden.mean(axis=-1, keepdims=True)
         variance = np.einsum("...i,...i->...", centred, centred)[..., None] / np.float32(hidden.shape[-1])
         centred /= np.sqrt(variance + np.float32(_NORM_EPSILON))
         centred *= self._scale

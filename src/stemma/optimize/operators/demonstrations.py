@@ -1,8 +1,10 @@
 """Operators on demonstrations: add, drop and swap examples, by chance, by coverage and by error."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 
 from stemma.evaluate.data import Case
@@ -12,6 +14,7 @@ from stemma.optimize.task import Task, demonstration_of, shown_input
 from stemma.registry.prompt import Demonstration, Prompt
 
 _ERROR_GUIDED = 0.5
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,8 @@ def _like_an_error(parent: Individual, task: Task, available: Sequence[Case], rn
         return None
     missed = task.val[rng.choice(places)]
     same = [case for case in available if not task.labels or case.expected == missed.expected]
-    words = _words(missed)
-    return max(same, key=lambda case: (_overlap(words, _words(case)), case.digest)) if same else None
+    words = words_of(shown_input(missed))
+    return max(same, key=lambda case: (likeness(words, words_of(shown_input(case))), case.digest)) if same else None
 
 
 def _for_weak_label(parent: Individual, task: Task, available: Sequence[Case], rng: Random) -> Case:
@@ -108,9 +111,12 @@ def _with(prompt: Prompt, cases: Sequence[Case], rng: Random) -> Prompt:
     return prompt.with_(demonstrations=tuple(shown))
 
 
-def _words(case: Case) -> frozenset[str]:
-    return frozenset(shown_input(case).lower().split())
+def words_of(text: str) -> frozenset[tuple[str, ...]]:
+    """The words of a text and the pairs of words that stand together in it."""
+    words = _WORD.findall(text.lower())
+    return frozenset([*zip(words), *pairwise(words)])
 
 
-def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
+def likeness(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> float:
+    """How alike two texts are, from 0 to 1: the share of their words and pairs that both have (Jaccard)."""
     return len(one & other) / max(1, len(one | other))
