@@ -7,7 +7,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from stemma.core.version import __version__
 
 if TYPE_CHECKING:
     from stemma.evaluate.data import Case, Dataset, read_dataset

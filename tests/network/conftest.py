@@ -13,7 +13,7 @@ from stemma.store import Store
 from stemma.testing.scripted import ScriptedModel
 
 sys.path.insert(0, str(Path(__file__).parent))
-from desks import networks_on, rule, write_desk
+from tests.network.desks import networks_on, rule, write_desk
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from stemma.store import Store
 from stemma.testing.scripted import CountingModel, ScriptedModel
 
 sys.path.insert(0, str(Path(__file__).parent))
-from desks import networks_on, rule, tickets
+from tests.network.desks import networks_on, rule, tickets
 
 
 class Answers:

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from desks import effects
+from tests.network.desks import effects
 from sqlalchemy import select
 
 from stemma.core.digests import digest

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from desks import MANIFEST
+from tests.network.desks import MANIFEST
 
 from stemma.core.errors import InvalidData
 from stemma.core.trust import INTERNAL, UNTRUSTED, Confidentiality, Integrity

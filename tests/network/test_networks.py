@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from desks import effects, networks_on, rule, tickets
+from tests.network.desks import effects, networks_on, rule, tickets
 from pydantic_ai.exceptions import ModelHTTPError
 
 from stemma.core.errors import Conflict, InvalidData, InvalidInput, InvalidName, NotFound

@@ -37,9 +37,14 @@ def test_declared_revision_is_the_newest_migration() -> None:
 
 def test_a_failed_write_leaves_nothing(store: Store) -> None:
     """An exception inside a write undoes all of it."""
-    with pytest.raises(ZeroDivisionError), store.write() as connection:
-        connection.execute(insert(prompts), ROW)
-        _ = 1 / 0
+
+    def write_and_fail() -> None:
+        with store.write() as connection:
+            connection.execute(insert(prompts), ROW)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        write_and_fail()
     with store.read() as connection:
         assert connection.execute(select(func.count()).select_from(prompts)).scalar_one() == 0
 
@@ -70,7 +75,7 @@ def test_a_reader_sees_one_state_while_another_writes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["nonsense", "mysql://host/db", "http://host", ""])
 def test_other_urls_are_refused(url: str) -> None:
     """A URL that is neither SQLite nor PostgreSQL names the two forms there are."""
-    with pytest.raises(InvalidInput, match="sqlite:///path/to/file.db or postgresql://"):
+    with pytest.raises(InvalidInput, match=r"sqlite:///path/to/file\.db or postgresql://"):
         Store.open(url)
 
 
@@ -103,7 +108,7 @@ def test_another_programs_database(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with sqlite3.connect(path) as connection:
         connection.execute("create table accounts (id integer)")
-    with pytest.raises(StoreDamaged, match="another program's database .*'accounts'"):
+    with pytest.raises(StoreDamaged, match=r"another program's database .*'accounts'"):
         Store.open(f"sqlite:///{path}")
 
 

@@ -51,7 +51,9 @@ class Desk:
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--folder", help="Where the demo's files and store go.")] = Path("stemma-demo"),
+    folder: Annotated[Path, typer.Option("--folder", help="Where the demo's files and store go.")] = Path(
+        "stemma-demo"
+    ),
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same digests.")] = 7,
     max_calls: Annotated[int, typer.Option("--max-calls", min=500, help="Questions the search may ask.")] = 3500,
     as_json: Json = False,
@@ -106,11 +108,15 @@ def _prepare(folder: Path) -> None:
         (folder / _MARK).parent.mkdir(parents=True, exist_ok=True)
         (folder / _MARK).write_text(json.dumps({"made_by": f"stemma {stemma.__version__} demo"}) + "\n")
     except OSError as error:
-        raise InvalidInput(f"{folder} cannot be written: {error.strerror}; choose another place with --folder") from error
+        raise InvalidInput(
+            f"{folder} cannot be written: {error.strerror}; choose another place with --folder"
+        ) from error
 
 
 def _register(here: Stemma, desk: Desk) -> PromptVersion:
-    _headline("1  A prompt that a person wrote", "registered, labelled, and measured on tickets it will never learn from")
+    _headline(
+        "1  A prompt that a person wrote", "registered, labelled, and measured on tickets it will never learn from"
+    )
     written = read_prompt(desk.folder / "triage.prompt.yml")
     saved = here.prompts.save(NAME, written.prompt, message="written by hand")
     here.prompts.label(NAME, saved.version, "production")
@@ -127,7 +133,9 @@ def _register(here: Stemma, desk: Desk) -> PromptVersion:
 
 
 def _evolve(here: Stemma, desk: Desk, first: PromptVersion, seed: int, max_calls: int) -> OptimizationResult:
-    _headline("2  Evolution", f"{len(desk.train)} labelled tickets, at most {max_calls} calls, a hold-out it never sees")
+    _headline(
+        "2  Evolution", f"{len(desk.train)} labelled tickets, at most {max_calls} calls, a hold-out it never sees"
+    )
     with searching() as bar:
         result = here.optimize(
             Assignment(first.prompt, desk.train, desk.holdout, name=NAME),
@@ -143,7 +151,8 @@ def _evolve(here: Stemma, desk: Desk, first: PromptVersion, seed: int, max_calls
     out.print(rows)
     spent = result.spending
     out.print(
-        f"  {result.candidates} candidates in {result.steps} steps, {spent.total} calls, {result.seconds:.1f} s", markup=False
+        f"  {result.candidates} candidates in {result.steps} steps, {spent.total} calls, {result.seconds:.1f} s",
+        markup=False,
     )
     out.print("\n  What changed:", style="bold")
     print_difference(difference(first.prompt, result.best), most=34)
@@ -159,7 +168,9 @@ def _let_through(
     policy = GatePolicy(CheckPolicy(labels=desk.train.labels()))
     verdict = here.judge(result.best, first.prompt, desk.holdout, policy=policy, training=desk.train)
     print_verdict(verdict)
-    released = here.gate.release(NAME, result.candidate, verdict, label="production", message=f"from {result.session.id}")
+    released = here.gate.release(
+        NAME, result.candidate, verdict, label="production", message=f"from {result.session.id}"
+    )
     out.print(f"  {released.reference} is now labelled production", markup=False)
     return verdict, released
 
@@ -204,7 +215,9 @@ def _network_json(batch: "BatchResult", desk: Desk) -> dict[str, Any]:
 
 def _say_goodbye(folder: Path, entries: int, verified: bool, seconds: float) -> None:
     _headline("5  The audit log", "every step above is an entry in a signed Merkle tree")
-    out.print(f"  {entries} entries, {'verified' if verified else 'NOT VERIFIED'}", style="green" if verified else "bold red")
+    out.print(
+        f"  {entries} entries, {'verified' if verified else 'NOT VERIFIED'}", style="green" if verified else "bold red"
+    )
     out.print(f"\nDone in {seconds:.1f} s. Everything is in {folder}/. Next:", style="bold", markup=False)
     with suppress(ValueError):
         folder = folder.resolve().relative_to(Path.cwd())

@@ -106,15 +106,15 @@ class Contents:
         chain = connection.execute(_CHAIN_QUERY, {"id": content_id}).all()
         if not chain:
             raise NotFound(f"there is no stored text with id {content_id}")
-        canonical, depth = b"", 0
-        for number, (payload, depth) in enumerate(chain):
+        canonical = b""
+        for number, (payload, _) in enumerate(chain):
             try:
                 canonical = _decompressor(canonical if number else None).decompress(payload)
             except zstandard.ZstdError as error:
                 raise StoreDamaged(
                     f"the stored text {content_id} cannot be unpacked: {error}; restore a backup"
                 ) from error
-        return _remember(self._known, content_id, (canonical, depth))
+        return _remember(self._known, content_id, (canonical, chain[-1].depth))
 
 
 def find_ids(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Row, desc, insert, select, update
 
-from stemma import __version__
 from stemma.core.digests import canonical_json, digest, thaw
 from stemma.core.errors import Conflict, NotFound
 from stemma.core.ids import new_id
 from stemma.core.trust import INTERNAL, TrustLabel
+from stemma.core.version import __version__
 from stemma.ledger.scope import Scope
 from stemma.store.schema import generators, sessions
 

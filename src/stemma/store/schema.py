@@ -214,7 +214,9 @@ networks = Table(
     metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("name", Text, nullable=False),
-    Column("body", Text, nullable=False),  # the manifest with every prompt and passage in it: what a resumed run goes by
+    Column(
+        "body", Text, nullable=False
+    ),  # the manifest with every prompt and passage in it: what a resumed run goes by
     Column("created_at", Text, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -22,9 +22,9 @@ Matrix = NDArray[np.float64]
 Rows = NDArray[np.float32]
 
 _NAME, _DESCRIPTION = 4.0, 8.0  # logits for a perfect likeness to a label's name, and to its description
-_CUE, _BAN = 3.0, -3.0  # logits for a one-word cue or ban found in the input; longer ones count more
+_CUE, _BAN = 2.0, -2.0  # logits for a one-word cue or ban found in the input; longer ones count more
 _COMMON = 0.1  # what is left of the weight of a place that every label shares
-_RIDGE = 0.02
+_RIDGE = 0.03
 _STEPS = 40
 _PSEUDO_OFFSET = 0.25
 _SHARPNESS = 2.0  # softmax(2 x logits) is what calibrates
