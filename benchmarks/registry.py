@@ -84,7 +84,13 @@ def table(ours: Measured, theirs: Measured) -> Iterator[tuple[str, str, str, str
         _aim(ours.rate >= 20_000, ">= 20,000"),
     )
     size = ours.size / theirs.size
-    yield "on disk, bytes/variant", f"{ours.size:.0f}", f"{theirs.size:.0f}", f"{size:.2f} x", _aim(size <= 0.5, "<= 0.5 x")
+    yield (
+        "on disk, bytes/variant",
+        f"{ours.size:.0f}",
+        f"{theirs.size:.0f}",
+        f"{size:.2f} x",
+        _aim(size <= 0.5, "<= 0.5 x"),
+    )
     if theirs.gc_seconds is not None:
         done = theirs.gc_size is not None
         compared = f"{theirs.gc_size:.0f}" if theirs.gc_size is not None else "stopped"

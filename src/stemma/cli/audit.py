@@ -8,8 +8,8 @@ import typer
 
 import stemma
 from stemma.cli.options import Json, read_text
-from stemma.cli.output import out, print_json, table
-from stemma.ledger import PublicKey, export, verify_export
+from stemma.cli.output import columns_wide, print_json, print_table, say
+from stemma.ledger import Entry, PublicKey, export, verify_export
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: read it, sign it, prove it.")
 
@@ -41,13 +41,14 @@ def verify(
     if as_json:
         print_json(found.to_json())
     elif found.verified:
-        out.print(
-            f"verified: {found.entries} entries, {found.signed_size} of them under {found.checkpoints} signed checkpoints",
+        say(
+            f"verified: {found.entries} entries; {found.signed_size} of them are signed for, "
+            f"by {found.checkpoints} checkpoint{'' if found.checkpoints == 1 else 's'}",
             style="green",
         )
     else:
         where = "" if found.first_bad is None else f"entry {found.first_bad}: "
-        out.print(f"NOT verified: {where}{found.problem}", style="bold red", markup=False)
+        say(f"NOT verified: {where}{found.problem}", style="bold red")
     if not found.verified:
         raise typer.Exit(1)
 
@@ -68,13 +69,14 @@ def tail(
     if as_json:
         print_json([entry.to_json() for entry in found])
         return
-    rows = table("entry", "time", "actor", "kind", "subject", "data")
-    for entry in found:
-        data = json.dumps(entry.to_json()["data"], ensure_ascii=False)
-        rows.add_row(
-            str(entry.seq), entry.time[:19].replace("T", " "), entry.actor, entry.kind, entry.subject, data[:60]
-        )
-    out.print(rows, markup=False)
+    told = [
+        (str(entry.seq), entry.time[:19].replace("T", " "), entry.kind, entry.subject, entry.actor, _data(entry))
+        for entry in found
+    ]
+    if columns_wide() < 120:  # subjects are what people copy; the rest is in --json, or in a wider window
+        print_table(("entry", "time", "kind", "subject"), [row[:4] for row in told], fold=True)
+    else:
+        print_table(("entry", "time", "kind", "subject", "actor", "data"), told)
 
 
 @app.command()
@@ -106,4 +108,8 @@ def export_(
     if as_json:
         print_json({"file": str(made.path), "entries": made.entries, "checkpoints": made.checkpoints})
     else:
-        out.print(f"wrote {made.entries} entries and {made.checkpoints} checkpoints to {made.path}", markup=False)
+        say(f"wrote {made.entries} entries and {made.checkpoints} checkpoints to {made.path}")
+
+
+def _data(entry: Entry) -> str:
+    return json.dumps(entry.to_json()["data"], ensure_ascii=False)

@@ -18,7 +18,7 @@ from stemma.cli.options import (
     dataset,
     version_of,
 )
-from stemma.cli.output import counting, out, percent, print_json, table
+from stemma.cli.output import counting, percent, print_json, print_table, say, shortened
 
 
 def evaluate(
@@ -70,18 +70,23 @@ def evaluate(
         )
         return
     low, high = measured.ci95
-    out.print(f"score    {percent(measured.mean)}   95 % interval {percent(low)} to {percent(high)}", markup=False)
-    out.print(f"n        {measured.n}   missing {measured.missing}   calls {spent.total}")
+    say(f"score    {percent(measured.mean)}   95 % interval {percent(low)} to {percent(high)}")
+    say(f"n        {measured.n}   missing {measured.missing}   calls {spent.total}")
     wrong = [outcome for outcome in evaluation.outcomes if outcome.score is not None and outcome.score < 1]
     if wrong[:failures]:
-        rows = table("line", "input", "expected", "answered")
-        for outcome in wrong[:failures]:
-            shown = " ".join(" ".join(outcome.case.inputs.values()).split())[:60]
-            rows.add_row(
-                str(outcome.case.line), shown, outcome.case.expected or "", (outcome.output or "declined")[:40]
-            )
-        out.print()
-        out.print(rows, markup=False)
+        say()
+        print_table(
+            ("line", "expected", "answered", "input"),
+            [
+                (
+                    str(outcome.case.line),
+                    shortened(outcome.case.expected or "", 28),
+                    shortened(outcome.output or "declined", 28),
+                    " ".join(outcome.case.inputs.values()),
+                )
+                for outcome in wrong[:failures]
+            ],
+        )
     unanswered = next((outcome.missing for outcome in evaluation.outcomes if outcome.missing), None)
     if unanswered:
-        out.print(f"\n{measured.missing} without an answer; the first: {unanswered}", style="yellow", markup=False)
+        say(f"\n{measured.missing} without an answer; the first: {unanswered}", style="yellow")

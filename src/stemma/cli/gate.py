@@ -17,7 +17,7 @@ from stemma.cli.options import (
     dataset,
     version_of,
 )
-from stemma.cli.output import out, percent, points, print_json
+from stemma.cli.output import percent, points, print_json, say
 from stemma.core.errors import InvalidInput
 from stemma.evaluate.checks import CheckPolicy
 from stemma.release import GatePolicy, GateVerdict
@@ -90,21 +90,20 @@ def gate(
     else:
         print_verdict(verdict)
         if version is not None:
-            out.print(f"released as {version.reference}" + (f", labelled {label}" if label else ""), markup=False)
+            say(f"released as {version.reference}" + (f", labelled {label}" if label else ""))
     if not verdict.passed:
         raise typer.Exit(REFUSED)
 
 
 def print_verdict(verdict: GateVerdict) -> None:
     style = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}[verdict.outcome]
-    out.print(verdict.outcome + (" (remembered)" if verdict.remembered else ""), style=style)
+    say(verdict.outcome + (" (remembered)" if verdict.remembered else ""), style=style)
     for reason in verdict.reasons:
-        out.print(f"  {reason}", markup=False)
+        say(f"  {reason}")
     compared = verdict.comparison
     if compared is not None and compared.gain is not None:
         low, high = compared.ci95
-        out.print(
+        say(
             f"  {percent(compared.baseline)} → {percent(compared.candidate)} on {compared.n} cases: {points(compared.gain)} "
-            f"points ({points(low)} to {points(high)}), {compared.wins} better, {compared.losses} worse",
-            markup=False,
+            f"points ({points(low)} to {points(high)})\n  {compared.wins} better, {compared.losses} worse"
         )

@@ -6,7 +6,7 @@ import typer
 
 import stemma
 from stemma.cli.options import Json
-from stemma.cli.output import counting, out, print_json, table
+from stemma.cli.output import counting, print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True, help="Models: which there are, and weights to install.")
 
@@ -24,10 +24,8 @@ def ls(as_json: Json = False) -> None:
             [{"name": one.name, "kind": one.kind, "available": one.available, "note": one.note} for one in found]
         )
         return
-    rows = table("model", "kind", "available", "")
-    for one in found:
-        rows.add_row(one.name, one.kind, "yes" if one.available else "no", one.note)
-    out.print(rows, markup=False)
+    rows = [(one.name, one.kind, "yes" if one.available else "no", one.note) for one in found]
+    print_table(("model", "kind", "ready", "note"), rows, fold=True)
 
 
 @app.command("install")
@@ -44,4 +42,4 @@ def install(
     if as_json:
         print_json({"name": name, "path": str(place)})
     else:
-        out.print(f"installed {name} in {place}; use it as model embedded:{name}", markup=False)
+        say(f"installed {name} in {place}; use it as model embedded:{name}")

@@ -18,7 +18,7 @@ from stemma.cli.options import (
     dataset,
     version_of,
 )
-from stemma.cli.output import note, out, percent, points, print_json, searching
+from stemma.cli.output import note, percent, points, print_json, say, searching
 from stemma.cli.prompts import print_difference
 from stemma.core.errors import InvalidInput
 from stemma.evaluate.data import Dataset
@@ -126,22 +126,18 @@ def _print(result: OptimizationResult, name: str) -> None:
     held = result.holdout
     tokens = result.to_json()["tokens"]
     if not result.improved:
-        out.print("Nothing beat the seed prompt; it is returned as it is.", style="yellow")
+        say("Nothing beat the seed prompt; it is returned as it is.", style="yellow")
     print_difference(difference(result.seed, result.best), most=40)
-    out.print()
+    say()
     low, high = held.ci95
-    out.print(f"held out    {percent(held.baseline)} → {percent(held.candidate)}   n = {held.n}", markup=False)
+    say(f"held out    {percent(held.baseline)} → {percent(held.candidate)}   n = {held.n}")
     if held.gain is not None:
-        out.print(
-            f"gain        {points(held.gain)} points, 95 % interval {points(low)} to {points(high)}", markup=False
-        )
+        say(f"gain        {points(held.gain)} points, 95 % interval {points(low)} to {points(high)}")
     spent = result.spending
-    out.print(
-        f"calls       {spent.total} of {spent.budget} (task {spent.task}, meta {spent.meta}, judge {spent.judge})"
-    )
-    out.print(f"candidates  {result.candidates} in {result.steps} steps, {result.seconds:.1f} s")
-    out.print(f"tokens      {tokens['seed']} → {tokens['best']} a call, estimated")
-    out.print(f"session     {result.session.id}", markup=False)
-    out.print(f"best        candidate {result.candidate}, {result.best.digest[:12]}", markup=False)
-    out.print("\nNext: let it through the gate", style="bold")
-    out.print(f"  stemma gate {result.session.id} --name {name} --data FILE --input … --expected …", markup=False)
+    say(f"calls       {spent.total} of {spent.budget} (task {spent.task}, meta {spent.meta}, judge {spent.judge})")
+    say(f"candidates  {result.candidates} in {result.steps} steps, {result.seconds:.1f} s")
+    say(f"tokens      {tokens['seed']} → {tokens['best']} a call, estimated")
+    say(f"session     {result.session.id}")
+    say(f"best        candidate {result.candidate}, {result.best.digest[:12]}")
+    say("\nNext: let it through the gate", style="bold")
+    say(f"  stemma gate {result.session.id} --name {name} --data FILE --input … --expected …")

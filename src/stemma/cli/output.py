@@ -1,42 +1,69 @@
 """What commands print: results on standard output, everything about the way there on standard error."""
 
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
-from stemma.core.digests import thaw
-from stemma.optimize.arena import Standing
+if TYPE_CHECKING:  # the search takes a tenth of a second to import; listing prompts needs none of it
+    from stemma.optimize.arena import Standing
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
+
+_UNBOUNDED = 2000  # columns of a line that no terminal breaks
 
 
 def print_json(value: Any) -> None:
-    """One object, on standard output, with nothing around it."""
-    sys.stdout.write(json.dumps(thaw(value), ensure_ascii=False, indent=2) + "\n")
+    """One object, on standard output, with nothing around it. Escaped where the output is not Unicode."""
+    unicode = "utf" in (sys.stdout.encoding or "").lower()
+    sys.stdout.write(json.dumps(value, ensure_ascii=not unicode, indent=2, default=_plain) + "\n")
+
+
+def say(text: str = "", *, style: str | None = None) -> None:
+    """Text as it is: no markup in it, and broken by nothing but the terminal, so that it can be copied whole."""
+    out.print(text, style=style, markup=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
     """A remark on the way, for a person."""
-    err.print(text, style="dim", markup=False)
+    err.print(text, style="dim", markup=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
-    err.print(f"warning: {text}", style="yellow", markup=False)
+    err.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
 
 
-def table(*columns: str) -> Table:
-    """A table without frames, whose first column does not break."""
+def columns_wide() -> int:
+    """The room there is: the terminal's, or what COLUMNS says; a file or a pipe has all of it."""
+    return out.width if out.is_terminal or os.environ.get("COLUMNS") else _UNBOUNDED
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, fold: bool = False) -> None:
+    """A table without frames. Only its last column gives way: cut at the terminal's edge or, with `fold`, broken.
+
+    So what people copy (names, digests, ids) belongs in the columns before, or asks for `fold`.
+    """
     made = Table(box=None, pad_edge=False, header_style="bold")
-    for place, column in enumerate(columns):
-        made.add_column(column, no_wrap=place == 0)
-    return made
+    for title in titles[:-1]:
+        made.add_column(title, no_wrap=True)
+    made.add_column(titles[-1], no_wrap=not fold, overflow="fold" if fold else "ellipsis")
+    for row in rows:
+        made.add_row(*(Text(" ".join(cell.split())) for cell in row))
+    out.print(made, width=columns_wide(), crop=False)
+
+
+def shortened(text: str, width: int) -> str:
+    """One line of at most so many characters, with a sign where something was left out."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def percent(value: float | None) -> str:
@@ -98,7 +125,7 @@ class SearchBar:
         self._task: TaskID | None = None
         self.session: str | None = None
 
-    def __call__(self, standing: Standing) -> None:
+    def __call__(self, standing: "Standing") -> None:
         if self._task is None:
             self.session = standing.session
             self._task = self._progress.add_task("", total=standing.budget, best="-", candidates=0)
@@ -109,3 +136,10 @@ class SearchBar:
             best=percent(standing.best),
             candidates=standing.candidates,
         )
+
+
+def _plain(value: Any) -> Any:
+    """What `json` does not know but canonical values contain: read-only mappings and tuples."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -12,7 +12,7 @@ import typer
 import stemma
 from stemma.cli.examples import example_folder
 from stemma.cli.options import Json
-from stemma.cli.output import out, print_json
+from stemma.cli.output import out, print_json, say
 from stemma.core.errors import InvalidInput, StemmaError
 from stemma.platform import Settings
 
@@ -55,13 +55,13 @@ def init(
     if as_json:
         print_json({"folder": str(folder), "files": list(_STARTER), "prompt": saved.reference})
         return
-    out.print(f"started in {folder.resolve()}", markup=False)
-    out.print("\nNext:", style="bold")
+    say(f"started in {folder.resolve()}")
+    say("\nNext:", style="bold")
     if folder != Path():
-        out.print(f"  cd {folder}", markup=False)
-    out.print("  stemma eval support/triage --data tickets.csv --input ticket --expected category", markup=False)
-    out.print("  stemma optimize support/triage --train tickets.csv --input ticket --expected category", markup=False)
-    out.print("  stemma run stemma.yaml --items tickets.csv --limit 5", markup=False)
+        say(f"  cd {folder}")
+    say("  stemma eval support/triage --data tickets.csv --input ticket --expected category")
+    say("  stemma optimize support/triage --train tickets.csv --input ticket --expected category")
+    say("  stemma run stemma.yaml --items tickets.csv --limit 5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def doctor(as_json: Json = False) -> None:
         for check in checks:
             mark, style = ("✓", "green") if check.ok else (("✗", "red") if check.needed else ("–", "dim"))
             out.print(f"[{style}]{mark}[/{style}] {check.name:<12} ", end="")
-            out.print(check.detail, markup=False)
+            say(check.detail)
     if any(check.needed and not check.ok for check in checks):
         raise typer.Exit(1)
 

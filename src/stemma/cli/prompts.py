@@ -9,7 +9,7 @@ from rich.tree import Tree
 
 import stemma
 from stemma.cli.options import Json, prompt_file, version_of
-from stemma.cli.output import note, out, print_json, table, warn
+from stemma.cli.output import note, out, print_json, print_table, say, warn
 from stemma.core.errors import InvalidInput, NotFound
 from stemma.registry.difference import Difference, difference
 from stemma.registry.formats import FORMATS, FormatName, PromptFile, format_of, write_prompt
@@ -90,7 +90,7 @@ def export_(
     if as_json:
         print_json({"file": str(file), "reference": found.reference, "losses": list(written.losses)})
     else:
-        out.print(f"wrote {found.reference} to {file}", markup=False)
+        say(f"wrote {found.reference} to {file}")
 
 
 @app.command()
@@ -115,11 +115,16 @@ def ls(
     if not found:
         note("there are no prompts yet; save one with: stemma prompts save NAME FILE")
         return
-    rows = table("name", "newest", "labels", "since")
-    for one in found:
-        labels = ", ".join(f"{label} → {version}" for label, version in one.labels.items())
-        rows.add_row(one.name, str(one.latest), labels, one.created_at[:16].replace("T", " "))
-    out.print(rows)
+    rows = [
+        (
+            one.name,
+            str(one.latest),
+            one.created_at[:10],
+            ", ".join(f"{label} → {version}" for label, version in one.labels.items()),
+        )
+        for one in found
+    ]
+    print_table(("name", "newest", "since", "labels"), rows, fold=True)
 
 
 @app.command()
@@ -135,14 +140,14 @@ def show(reference: Reference, as_json: Json = False) -> None:
         return
     _print_version(found, False)
     out.print()
-    out.print(found.prompt.instructions, markup=False)
+    say(found.prompt.instructions)
     if found.prompt.demonstrations:
-        out.print("\n" + found.prompt.examples, markup=False)
+        say("\n" + found.prompt.examples)
     for part in ("user", "input_schema", "output_schema", "settings"):
         if value := found.prompt.to_json().get(part):
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
             out.print(f"\n[bold]{part}[/bold]")
-            out.print(shown, markup=False)
+            say(shown)
 
 
 @app.command()
@@ -156,19 +161,13 @@ def log(name: Annotated[str, typer.Argument(help="Name of a prompt.")], as_json:
     if as_json:
         print_json([_version_json(one) for one in found])
         return
-    rows = table("version", "digest", "labels", "by", "written by", "when", "message")
     for one in found:
-        origin = "a person" if one.candidate is None else f"candidate {one.candidate}"
-        rows.add_row(
-            str(one.version),
-            one.digest[:12],
-            ", ".join(one.labels),
-            one.author,
-            origin,
-            one.created_at[:16].replace("T", " "),
-            one.message,
-        )
-    out.print(rows)
+        labels = f"  [{', '.join(one.labels)}]" if one.labels else ""
+        say(f"{one.version}  {one.digest[:12]}{labels}", style="bold")
+        written = "" if one.candidate is None else f"candidate {one.candidate}, let through by "
+        say(f"   {one.created_at[:16].replace('T', ' ')}  {written}{one.author}")
+        for line in one.message.splitlines():
+            say(f"   {line}")
 
 
 @app.command()
@@ -206,7 +205,7 @@ def label(
         print_json({"name": name, "label": label, "version": moved.version, "previous": moved.previous})
     else:
         before = "" if moved.previous is None else f" (was {moved.previous})"
-        out.print(f"{name}@{label} → {moved.version}{before}", markup=False)
+        say(f"{name}@{label} → {moved.version}{before}")
 
 
 @app.command()
@@ -258,9 +257,9 @@ def print_difference(changes: Difference, *, most: int | None = None) -> None:
     for line in changes.lines[:most]:
         if line.part != part:
             part = line.part
-            out.print(f"@@ {part} @@", style="cyan", markup=False)
+            say(f"@@ {part} @@", style="cyan")
         style = {"+": "green", "-": "red", " ": "dim"}[line.mark]
-        out.print(f"{line.mark} {line.text}", style=style, markup=False, soft_wrap=True)
+        say(f"{line.mark} {line.text}", style=style)
     if most is not None and len(changes.lines) > most:
         out.print(f"… {len(changes.lines) - most} more lines", style="dim")
 
@@ -276,7 +275,7 @@ def _print_version(found: PromptVersion, as_json: bool) -> None:
         print_json(_version_json(found))
         return
     labels = f"  [{', '.join(found.labels)}]" if found.labels else ""
-    out.print(f"{found.reference}  {found.digest[:12]}{labels}", markup=False)
+    say(f"{found.reference}  {found.digest[:12]}{labels}")
 
 
 def _version_json(found: PromptVersion) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import typer
 
 import stemma
 from stemma.cli.options import Concurrency, Json, columns
-from stemma.cli.output import counting, note, out, print_json, table, warn
+from stemma.cli.output import counting, note, print_json, print_table, say, shortened, warn
 from stemma.core.errors import InvalidData
 from stemma.evaluate.data import read_dataset
 
@@ -64,9 +64,7 @@ def run(
         out.print(
             f"\n{done} completed, {over} handed over, {failed} failed; {result.calls} model calls, {result.seconds:.1f} s"
         )
-        out.print(
-            f"batch {result.batch}; see one with: stemma runs show {result.runs[0].id}", style="dim", markup=False
-        )
+        say(f"batch {result.batch}; see one with: stemma runs show {result.runs[0].id}", style="dim")
     if result.count(RunStatus.FAILED):
         raise typer.Exit(1)
 
@@ -104,20 +102,18 @@ def show(run_id: Annotated[str, typer.Argument(help="A run's id.")], as_json: Js
         return
     print_runs([report.run])
     for sent in report.messages:
-        out.print(f"\n{sent.message.sender} → {sent.message.recipient}  {sent.message.id}", style="bold", markup=False)
+        say(f"\n{sent.message.sender} → {sent.message.recipient}  {sent.message.id}", style="bold")
         for part in sent.message.parts:
             text = part.value if isinstance(part.value, str) else json.dumps(part.value, ensure_ascii=False)
             trust = part.label.integrity.name.lower()
-            out.print(f"  {part.kind} {part.name} ({trust}): {' '.join(text.split())[:300]}", markup=False)
+            say(f"  {part.kind} {part.name} ({trust}): {' '.join(text.split())[:300]}")
         if sent.answer is not None:
-            out.print(f"  → {json.dumps(dict(sent.answer), ensure_ascii=False)[:300]}", style="green", markup=False)
+            say(f"  → {json.dumps(dict(sent.answer), ensure_ascii=False)[:300]}", style="green")
 
 
 def print_runs(runs: "tuple[Run, ...] | list[Run]") -> None:
-    rows = table("run", "item", "status", "outcome")
-    for one in runs:
-        rows.add_row(one.id, str(one.item), one.status.value, _outcome(one))
-    out.print(rows, markup=False)
+    """One line a run, its outcome as far as the terminal has room; `stemma runs show` has all of it."""
+    print_table(("run", "status", "outcome"), [(one.id, one.status.value, _outcome(one)) for one in runs])
 
 
 def run_json(one: "Run") -> dict[str, Any]:

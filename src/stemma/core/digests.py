@@ -16,7 +16,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", 
 def canonical_json(value: Any) -> bytes:
     """`value` as RFC 8785 canonical JSON in UTF-8: the same bytes for equal values, on every machine.
 
-    Raises InvalidInput for what JSON cannot carry exactly: NaN, integers beyond 2**53, lone surrogates, other types.
+    Raises InvalidInput for what JSON cannot carry exactly: NaN, integers beyond 2**53, lone surrogates, other types,
+    nesting deeper than the interpreter follows.
 
     >>> canonical_json({"b": 1.0, "a": ["é"]}).decode()
     '{"a":["é"],"b":1}'
@@ -27,7 +28,7 @@ def canonical_json(value: Any) -> bytes:
             # are where RFC 8785 and Python differ. A property test holds the two together.
             return _encode(value).encode()
         return rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError, ValueError, TypeError) as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"cannot be written as canonical JSON: {error}") from error
 
 
@@ -47,10 +48,19 @@ def _is_plain(value: Any) -> bool:
         return True
     if kind is int:
         return bool(-_LARGEST_INTEGER <= value <= _LARGEST_INTEGER)
-    if kind is list or kind is tuple:
-        return all(map(_is_plain, value))
+    # Loops, and no call for the texts that most values are: this is the hot path of storing candidates.
     if kind is dict:
-        return all(type(key) is str and key.isascii() for key in value) and all(map(_is_plain, value.values()))
+        for key, item in value.items():
+            if type(key) is not str or not key.isascii():
+                return False
+            if type(item) is not str and not _is_plain(item):
+                return False
+        return True
+    if kind is list or kind is tuple:
+        for item in value:  # noqa: SIM110
+            if type(item) is not str and not _is_plain(item):
+                return False
+        return True
     return False
 
 

@@ -44,6 +44,8 @@ class _Pending:
 
     request: Request
     reserved: Cost
+    in_vain: int
+    """Calls that an earlier run of the session made for it without an answer."""
     places: list[int] = field(default_factory=list)
 
 
@@ -115,20 +117,22 @@ class Calls:
                 waiting[key].places.append(place)
             elif key not in self._answers:
                 entry = self._journal.entries.get(key)
-                most = _most(request)
+                paid, missing = (entry.paid, entry.missing) if entry else (0, None)
                 # Every question is charged once a session, whether its answer is remembered or has to be paid for: so a
-                # session takes the same steps whatever the memo holds. One that took several tries is charged for each.
-                granted = sum(self.budget.reserve(kind, most) for _ in range(entry.paid if entry else 1))
-                if not granted:
+                # session takes the same steps whatever the memo holds. One that took several tries is charged for each,
+                # and one that the session saw fail stays missing, though others may have an answer by now.
+                is_open = missing is None and key not in known
+                most = _most(request)
+                for _ in range(paid if is_open else paid - 1):
+                    self.budget.reserve(kind)
+                if not self.budget.reserve(kind, most):
                     continue
-                if key not in known and (entry is None or entry.missing is None):
-                    waiting[key] = _Pending(request, most, [place])
+                if is_open:
+                    waiting[key] = _Pending(request, most, paid, [place])
                     continue
-                self._answers[key] = known.get(key) or Answer(None, missing=entry.missing if entry else None)
+                self._answers[key] = known[key] if missing is None else Answer(None, missing=missing)
                 self.remembered += 1
-                for _ in range(granted):
-                    self.budget.settle(most, Cost())
-                self.budget.settle(Cost(), self._answers[key].cost)
+                self.budget.settle(most, self._answers[key].cost)
             answers[place] = self._answers.get(key)
         return deque(waiting.values())
 
@@ -148,7 +152,7 @@ class Calls:
             while pending:
                 item = pending.popleft()
                 answer = await self._answer(target, item, kind)
-                failures.note(answer)
+                failures.note(item.request.key, answer)
                 for place in item.places:
                     answers[place] = answer
                 done += len(item.places)
@@ -158,6 +162,11 @@ class Calls:
         workers = [asyncio.create_task(work()) for _ in range(min(self._concurrency, len(pending)))]
         try:
             await asyncio.gather(*workers)
+        except _NothingButFailures:
+            self._journal.reopen(failures.keys, kind)
+            for key in failures.keys:
+                del self._answers[key]
+            raise
         finally:
             for worker in workers:
                 worker.cancel()
@@ -190,25 +199,29 @@ class Calls:
         except (ModelUnavailable, ModelError) as failure:
             answer = Answer(None, missing=str(failure))
         self.budget.settle(item.reserved, answer.cost)
-        self._journal.paid(request.key, kind, answer, calls=calls, tokens=tokens)
+        answer = self._journal.paid(request.key, kind, answer, calls=item.in_vain + calls, tokens=tokens)
         self._answers[request.key] = answer
         return answer
+
+
+class _NothingButFailures(ModelError):
+    """No call was answered."""
 
 
 @dataclass(slots=True)
 class _Failures:
     limit: int
-    in_a_row: int = 0
+    keys: list[bytes] = field(default_factory=list)
     answered: bool = False
 
-    def note(self, answer: Answer) -> None:
-        """Raises ModelError when nothing but failures has come so far."""
+    def note(self, key: bytes, answer: Answer) -> None:
+        """Raises _NothingButFailures when nothing else has come so far."""
         if answer.missing is None:
-            self.answered, self.in_a_row = True, 0
+            self.answered = True
             return
-        self.in_a_row += 1
-        if self.in_a_row >= self.limit and not self.answered:
-            raise ModelError(f"the first {self.in_a_row} calls all failed; the last: {answer.missing}")
+        self.keys.append(key)
+        if len(self.keys) >= self.limit and not self.answered:
+            raise _NothingButFailures(f"the first {len(self.keys)} calls all failed; the last: {answer.missing}")
 
 
 def _most(request: Request) -> Cost:

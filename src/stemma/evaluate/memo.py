@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from hashlib import sha256
+from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stemma.core.clock import timestamp
@@ -53,7 +54,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A journal line: how many calls the session made for an answer, and why it is missing, if it is."""
+    """A journal line: how many calls the session made for an answer, and why it is missing, if it is.
+
+    With neither a reason here nor an answer in the memo, the calls were in vain and the question is still open.
+    """
 
     paid: int
     missing: str | None
@@ -69,18 +73,21 @@ class Memo:
     def recall(self, keys: Sequence[bytes]) -> dict[bytes, Answer]:
         """The answers that are known for these keys."""
         found = {key: self._known[key] for key in keys if key in self._known}
-        unknown = [key for key in keys if key not in found]
+        unknown = [key for key in dict.fromkeys(keys) if key not in found]
+        if not unknown:
+            return found
         with self._scope.read() as connection:
             for start in range(0, len(unknown), 500):
                 query = select(completions).where(completions.c.key.in_(unknown[start : start + 500]))
-                for row in connection.execute(query):
-                    cost = Cost(row.input_tokens + row.output_tokens, Decimal(str(row.cost or 0)))
-                    found[bytes(row.key)] = Answer(row.output, row.refusal, cost=cost)
+                found |= {bytes(row.key): _answer(row) for row in connection.execute(query)}
         self._known.update(found)
         return found
 
-    def keep(self, connection: Connection, key: bytes, answer: Answer, tokens: tuple[int, int], at: str) -> None:
-        """Writes an answer, in the transaction of the journal line that says who paid for it."""
+    def keep(self, connection: Connection, key: bytes, answer: Answer, tokens: tuple[int, int], at: str) -> Answer:
+        """Writes an answer, in the transaction of the journal line that says who paid for it; returns the one that counts.
+
+        That is another one when somebody else's answer to the same question was kept first.
+        """
         row = {
             "key": key,
             "output": answer.text,
@@ -90,8 +97,10 @@ class Memo:
             "cost": float(answer.cost.money) or None,
             "created_at": at,
         }
-        connection.execute(_KEEP[connection.dialect.name], row)
+        if connection.execute(_KEEP[connection.dialect.name], row).rowcount == 0:
+            answer = _answer(connection.execute(select(completions).where(completions.c.key == key)).one())
         self._known[key] = answer
+        return answer
 
 
 class Journal:
@@ -113,27 +122,49 @@ class Journal:
         """What was asked so far, by the request's key."""
         return self._entries
 
-    def paid(self, key: bytes, kind: CallKind, answer: Answer, *, calls: int, tokens: tuple[int, int]) -> None:
-        """Keeps an answer and notes that this session paid for it, in one transaction: both survive, or neither."""
+    def paid(self, key: bytes, kind: CallKind, answer: Answer, *, calls: int, tokens: tuple[int, int]) -> Answer:
+        """Keeps an answer and notes that this session paid for it, in one transaction: both survive, or neither.
+
+        `calls` are all that the session made for it. Returns the answer that counts.
+        """
         entry = Entry(calls, answer.missing)
         with self._scope.store.write() as connection:
             if answer.missing is None:
-                self._memo.keep(connection, key, answer, tokens, timestamp(self._scope.clock.now()))
-            if self._session is not None:
-                connection.execute(_NOTE[connection.dialect.name], self._row(key, kind, entry))
+                answer = self._memo.keep(connection, key, answer, tokens, timestamp(self._scope.clock.now()))
+            self._note(connection, key, kind, entry)
         self._entries[key] = entry
+        return answer
 
-    def _row(self, key: bytes, kind: CallKind, entry: Entry) -> dict[str, Any]:
-        return {"session": self._session, "key": key, "kind": kind, "paid": entry.paid, "missing": entry.missing}
+    def reopen(self, keys: Sequence[bytes], kind: CallKind) -> None:
+        """Notes that the calls made for these answers were in vain, so that a run that goes on asks for them again."""
+        with self._scope.store.write() as connection:
+            for key in keys:
+                self._entries[key] = Entry(self._entries[key].paid, None)
+                self._note(connection, key, kind, self._entries[key])
+
+    def _note(self, connection: Connection, key: bytes, kind: CallKind, entry: Entry) -> None:
+        if self._session is not None:
+            row = {"session": self._session, "key": key, "kind": kind, "paid": entry.paid, "missing": entry.missing}
+            connection.execute(_NOTE[connection.dialect.name], row)
+
+
+def _answer(row: Row[Any]) -> Answer:
+    cost = Cost(row.input_tokens + row.output_tokens, Decimal(str(row.cost or 0)))
+    return Answer(row.output, row.refusal, cost=cost)
+
+
+def _keep(dialect: ModuleType) -> Any:
+    return dialect.insert(completions).on_conflict_do_nothing()
+
+
+def _note(dialect: ModuleType) -> Any:
+    noting = dialect.insert(journal)
+    return noting.on_conflict_do_update(
+        index_elements=["session", "key"], set_={"paid": noting.excluded.paid, "missing": noting.excluded.missing}
+    )
 
 
 # Two workers may get the answer to one question at the same time; the first one kept is the one that counts. Compiled
 # once: these run for every call.
-_KEEP: dict[str, Any] = {
-    name: dialect.insert(completions).on_conflict_do_nothing()
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
-_NOTE: dict[str, Any] = {
-    name: dialect.insert(journal).on_conflict_do_nothing()
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
+_KEEP: dict[str, Any] = {"sqlite": _keep(sqlite), "postgresql": _keep(postgresql)}
+_NOTE: dict[str, Any] = {"sqlite": _note(sqlite), "postgresql": _note(postgresql)}

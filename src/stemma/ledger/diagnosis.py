@@ -111,10 +111,10 @@ def _put_in(
         return pushed if _claimed(after) == claimed + 1 else stranger
     # It is the last entry, so no neighbour tells; a root may, with the one reading or with the other.
     roots = {(anchor.size, anchor.root) for anchor in anchors}
-    if (place, tree.extend([leaf_hash(body)]).root()) in roots:
-        return pushed
     if head is not None and (place + 1, tree.extend([*pending, head.tip]).root()) in roots:
         return stranger
+    if (place, tree.extend([leaf_hash(body)]).root()) in roots:
+        return pushed
     suspects = range(claimed, place + 1)
     return Finding.among(suspects, f"{_spoken(suspects)} put in: entry {place} calls itself entry {claimed}")
 

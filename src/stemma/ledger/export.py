@@ -10,6 +10,7 @@ it was hashed::
 """
 
 import json
+import operator
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,14 +56,8 @@ def export(store: Store, path: Path, *, public_key: PublicKey | None = None) -> 
     cannot be written, LedgerTampered when an entry is so damaged that it cannot stand on a line.
     """
     with _written(path) as file, snapshot(store) as taken:
-        header = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "public_key": None if public_key is None else public_key.text,
-            "checkpoints": len(taken.checkpoints),
-            "head": _head_json(taken.head),
-        }
-        file.write(canonical_json(header) + b"\n")
+        header = _Header(public_key, len(taken.checkpoints), taken.head)
+        file.write(canonical_json(header.to_json()) + b"\n")
         for stored in taken.checkpoints:
             file.write(canonical_json({"checkpoint": {"size": stored.size, "note": stored.note}}) + b"\n")
         entries = 0
@@ -84,15 +79,10 @@ def verify_export(path: Path, public_key: PublicKey | None = None, *, kept: Sequ
     """
     with _read(path) as file:
         lines = _Lines(path, file)
-        header = _header(lines)
-        if public_key is None and header["public_key"] is not None:
-            try:
-                public_key = PublicKey.parse(header["public_key"])
-            except InvalidInput as error:
-                raise InvalidData(path, str(error), line=1) from error
-        notes = tuple(_stored_note(lines) for _ in range(header["checkpoints"]))
+        header = _Header.read(lines)
+        notes = tuple(_stored_note(lines) for _ in range(header.checkpoints))
         before = lines.read
-        found = verify(Snapshot(_head(header, path), notes, _batches(lines)), public_key, kept=kept)
+        found = verify(Snapshot(header.head, notes, _batches(lines)), public_key or header.public_key, kept=kept)
     if found.problem is None:
         return found
     where = f"{path}" if found.first_bad is None else f"{path}:{before + found.first_bad + 1}"
@@ -115,6 +105,48 @@ class _Lines:
             return json.loads(line)
         except (ValueError, RecursionError) as error:
             raise InvalidData(self.path, "not JSON, so this is not an exported audit log", line=self.read) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What the first line says of the rest."""
+
+    public_key: PublicKey | None
+    checkpoints: int
+    head: Head | None
+
+    def to_json(self) -> dict[str, Any]:
+        head, key = self.head, self.public_key
+        return {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "public_key": key and key.text,
+            "checkpoints": self.checkpoints,
+            "head": head and {"size": head.size, "frontier": head.frontier.hex(), "tip": head.tip.hex()},
+        }
+
+    @classmethod
+    def read(cls, lines: _Lines) -> "_Header":
+        stored = lines.one()
+        if not isinstance(stored, dict) or stored.get("format") != _FORMAT:
+            raise InvalidData(lines.path, "not an exported audit log: its first line does not say so", line=1)
+        if stored.get("version") != _VERSION:
+            raise InvalidData(
+                lines.path,
+                f"written in version {stored.get('version')!r} of the format, this one knows {_VERSION}; "
+                "upgrade with: pip install --upgrade stemma-ai",
+                line=1,
+            )
+        try:
+            key, checkpoints, head = stored["public_key"], stored["checkpoints"], stored["head"]
+            return cls(
+                None if key is None else PublicKey.parse(key),
+                operator.index(checkpoints),
+                head
+                and Head(operator.index(head["size"]), bytes.fromhex(head["frontier"]), bytes.fromhex(head["tip"])),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, InvalidInput) as error:
+            raise InvalidData(lines.path, f"the first line is damaged: {error}", line=1) from error
 
 
 def _batches(lines: _Lines) -> Iterator[Batch]:
@@ -151,40 +183,6 @@ def _not_an_entry(lines: _Lines, batch: list[bytes]) -> InvalidData:
             problem = "not an entry of an exported audit log" if line.endswith(b"\n") else "the file is cut off here"
             return InvalidData(lines.path, problem, line=number)
     raise AssertionError("lines that are wrong together are wrong somewhere")
-
-
-def _header(lines: _Lines) -> dict[str, Any]:
-    header = lines.one()
-    if not isinstance(header, dict) or header.get("format") != _FORMAT:
-        raise InvalidData(lines.path, "not an exported audit log: its header does not say so", line=1)
-    if header.get("version") != _VERSION:
-        raise InvalidData(
-            lines.path,
-            f"written in version {header.get('version')!r} of the format, this one knows {_VERSION}; "
-            "upgrade with: pip install --upgrade stemma-ai",
-            line=1,
-        )
-    count, key = header.get("checkpoints"), header.get("public_key")
-    if type(count) is not int or count < 0 or not isinstance(key, str | None):
-        raise InvalidData(lines.path, "the header is damaged", line=1)
-    return header
-
-
-def _head_json(head: Head | None) -> dict[str, Any] | None:
-    return None if head is None else {"size": head.size, "frontier": head.frontier.hex(), "tip": head.tip.hex()}
-
-
-def _head(header: dict[str, Any], path: Path) -> Head | None:
-    stored = header.get("head")
-    if stored is None:
-        return None
-    try:
-        size, frontier, tip = stored["size"], bytes.fromhex(stored["frontier"]), bytes.fromhex(stored["tip"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidData(path, "the log's head in the header is damaged", line=1) from error
-    if type(size) is not int:
-        raise InvalidData(path, "the log's head in the header is damaged", line=1)
-    return Head(size, frontier, tip)
 
 
 def _stored_note(lines: _Lines) -> StoredNote:

@@ -60,7 +60,7 @@ class Candidates:
         if not new:
             return []
         with self._scope.write() as tx:
-            bases = _contents_of(tx.connection, {item.parents[0] for item in new if item.parents})
+            bases = _contents_of(tx.connection, {parent for item in new for parent in item.parents})
             texts = [NewText.of(item.prompt, base=bases[item.parents[0]] if item.parents else None) for item in new]
             ids = self._insert(tx.connection, session.number, new, self._contents.put(tx.connection, texts))
             batch = sha256(b"".join(item.digest for item in texts)).hexdigest()
@@ -141,7 +141,10 @@ class Candidates:
             return self._contents.get(connection, content_id)
 
     def judge(self, session: Session, verdicts: Iterable[tuple[int, float | None, str | None]]) -> None:
-        """Writes scores, and rejections where a reason is given, for (candidate id, score, reason) of one session."""
+        """Writes scores, and rejections where a reason is given, for (candidate id, score, reason) of one session.
+
+        Candidates of other sessions, and those that have been admitted, stay as they are and are not counted.
+        """
         rows = [
             {
                 "key": number,
@@ -160,9 +163,9 @@ class Candidates:
             .values(score=bindparam("score"), reason=bindparam("reason"), status=bindparam("status"))
         )
         with self._scope.write() as tx:
-            tx.connection.execute(statement, rows)
+            judged = tx.connection.execute(statement, rows).rowcount
             rejected = sum(1 for row in rows if row["reason"])
-            tx.record("candidates.judged", subject=session.id, data={"count": len(rows), "rejected": rejected})
+            tx.record("candidates.judged", subject=session.id, data={"count": judged, "rejected": rejected})
 
 
 def admit(tx: Transaction, candidate_id: int) -> None:

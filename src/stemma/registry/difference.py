@@ -1,5 +1,6 @@
 """What changed between two prompts, in words and lines a reviewer reads."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -75,25 +76,19 @@ def _part_lines(part: str, old: list[str], new: list[str], context: int) -> Iter
 
 
 def _parts(prompt: Prompt) -> dict[str, list[str]]:
-    parts = {"instructions": prompt.instructions.splitlines()}
+    content: dict[str, Any] = json.loads(prompt.canonical)
+    parts = {"instructions": prompt.instructions.split("\n")}
     if prompt.user is not None:
-        parts["user"] = prompt.user.splitlines()
+        parts["user"] = prompt.user.split("\n")
     if prompt.demonstrations:
-        parts["demonstrations"] = [f"{_flat(shown.input)} → {shown.output}" for shown in prompt.demonstrations]
+        parts["demonstrations"] = [f"{_flat(shown.input)} → {_flat(shown.output)}" for shown in prompt.demonstrations]
     for name in ("input_schema", "output_schema", "settings"):
-        value: Any = prompt.to_json().get(name)
-        if value:
-            parts[name] = _tree(value)
+        if name in content:
+            parts[name] = json.dumps(content[name], indent=2, sort_keys=True, ensure_ascii=False).split("\n")
     if prompt.template_format != "jinja2":
         parts["template_format"] = [prompt.template_format]
     return parts
 
 
 def _flat(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _tree(value: Any) -> list[str]:
-    import json
-
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).splitlines()
+    return text.replace("\n", "⏎")

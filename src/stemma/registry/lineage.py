@@ -10,6 +10,8 @@ from sqlalchemy import text
 from stemma.core.errors import NotFound
 from stemma.ledger.scope import Scope
 
+# `cross join` with the condition in `where` is an inner join to PostgreSQL, and tells SQLite to begin with the family, which
+# is small; left to itself it reads all candidates and looks each up among the family.
 _FAMILY = text(
     """
     with recursive family(id) as (
@@ -19,11 +21,11 @@ _FAMILY = text(
     )
     select c.id, c.operator, c.score, t.digest, s.id as session, s.generator, s.model, v.name, v.version
     from family f
-    join candidates c on c.id = f.id
+    cross join candidates c
     join contents t on t.id = c.content_id
     join sessions s on s.number = c.session
     left join prompt_versions v on v.candidate_id = c.id
-    order by c.id desc
+    where c.id = f.id
     """
 )
 _EDGES = text(
@@ -33,7 +35,7 @@ _EDGES = text(
         union
         select p.parent_id from candidate_parents p join family f on p.candidate_id = f.id
     )
-    select p.candidate_id, p.parent_id from candidate_parents p join family f on p.candidate_id = f.id
+    select p.candidate_id, p.parent_id from family f cross join candidate_parents p where p.candidate_id = f.id
     order by p.candidate_id, p.parent_id
     """
 )

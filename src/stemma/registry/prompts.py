@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, Row, desc, insert, select, update
+from sqlalchemy import Connection, Row, desc, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from stemma.core.digests import canonical_json, thaw
@@ -18,6 +18,10 @@ from stemma.registry.contents import Contents, NewText
 from stemma.registry.prompt import Prompt
 from stemma.registry.references import Reference, check_label, check_name
 from stemma.store.schema import candidates, contents, prompt_labels, prompt_versions, prompts
+
+_CREATE = text(
+    "insert into prompts (name, latest, created_at) values (:name, :latest, :created_at) on conflict (name) do nothing"
+)
 
 SERVED = "production"
 """The label that is served when a caller names none. Never `latest`: what was written last is not what was let through."""
@@ -96,8 +100,9 @@ class Prompts:
         """
         key = (name, label, version)
         now = self._scope.clock.monotonic()
-        kept = self._resolved.get(key)
-        if kept is not None and now < kept[0]:
+        resolved = self._resolved  # a move made meanwhile replaces it: what was read before that is then kept nowhere
+        kept = resolved.get(key)
+        if kept is not None and now - kept[0] < cache_ttl_seconds:
             return kept[1]
         reference = _reference(name, label, version)
         try:
@@ -106,7 +111,7 @@ class Prompts:
             if fallback is None:
                 raise
             return PromptVersion(reference.name, 0, fallback)
-        self._resolved[key] = (now + cache_ttl_seconds, found)
+        resolved[key] = (now, found)
         return found
 
     def latest(self, name: str) -> PromptVersion:
@@ -153,7 +158,7 @@ class Prompts:
         check_name(name)
         prompt.check()
         with self._scope.write() as tx:
-            newest = self._newest(tx.connection, name)
+            newest = self._claim(tx, name)
             if newest is not None and newest.digest == prompt.digest and newest.metadata == thaw(metadata or {}):
                 return newest
             version = self._next_version(
@@ -181,7 +186,7 @@ class Prompts:
                 tx,
                 name,
                 prompt,
-                base=self._newest(tx.connection, name),
+                base=self._claim(tx, name),
                 message=message,
                 metadata={},
                 candidate=candidate_id,
@@ -272,6 +277,13 @@ class Prompts:
         newest = connection.execute(select(prompts.c.latest).where(prompts.c.name == name)).scalar()
         return None if newest is None else self._version(connection, name, newest)
 
+    def _claim(self, tx: Transaction, name: str) -> PromptVersion | None:
+        """The newest version, which stays the newest until the transaction ends; None for a name that is new by this."""
+        tx.connection.execute(_CREATE, {"name": name, "latest": 0, "created_at": tx.at})
+        locked = select(prompts.c.latest).where(prompts.c.name == name).with_for_update()
+        newest = tx.connection.execute(locked).scalar_one()
+        return self._version(tx.connection, name, newest) if newest else None
+
     def _next_version(
         self,
         tx: Transaction,
@@ -285,15 +297,10 @@ class Prompts:
         trust: TrustLabel,
     ) -> int:
         base_id = None
-        if base is None:
-            try:
-                tx.connection.execute(insert(prompts), {"name": name, "latest": 0, "created_at": tx.at})
-            except IntegrityError as error:
-                raise Conflict(f"prompt {name!r} was created by somebody else at this moment; try again") from error
-        else:
+        if base is not None:
             [base_id] = self._contents.put(tx.connection, [NewText.of(base.prompt)])
-        counted = update(prompts).where(prompts.c.name == name).values(latest=prompts.c.latest + 1)
-        version: int = tx.connection.execute(counted.returning(prompts.c.latest)).scalar_one()
+        version = 1 if base is None else base.version + 1
+        tx.connection.execute(update(prompts).where(prompts.c.name == name).values(latest=version))
         [content_id] = self._contents.put(tx.connection, [NewText.of(prompt, base=base_id)])
         row = {
             "name": name,
@@ -336,8 +343,8 @@ class Prompts:
         return {row.label: row.version for row in connection.execute(query.order_by(prompt_labels.c.label))}
 
     def _forget(self, name: str) -> None:
-        for key in [key for key, (_, found) in self._resolved.items() if found.name == name]:
-            del self._resolved[key]
+        kept = self._resolved.copy()
+        self._resolved = {key: value for key, value in kept.items() if value[1].name != name}
 
     def _unknown(self, connection: Connection, name: str) -> StemmaError:
         names = list(connection.scalars(select(prompts.c.name)))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select, text
 
 from stemma.core.digests import canonical_json, digest
 from stemma.core.errors import Refused
@@ -38,6 +38,11 @@ class GateVerdict:
     @property
     def passed(self) -> bool:
         return self.outcome == "PASS"
+
+    @property
+    def left_open(self) -> bool:
+        """Whether scores that are missing may be why nothing was decided."""
+        return self.outcome == "INCONCLUSIVE" and self.comparison is not None and self.comparison.missing > 0
 
     def require(self) -> None:
         """Raises Refused, with the reasons, unless the gate said PASS. Not decided is not passed."""
@@ -78,6 +83,9 @@ class Gate:
     ) -> GateVerdict:
         """The verdict on `candidate` in `incumbent`'s place. Said once, it is remembered for the same circumstances.
 
+        One that was left open while scores were missing is the exception: it is judged again, since an outage or a budget
+        that ran out says nothing of the prompt. The scores that came in are remembered, and only the others asked for.
+
         Raises BudgetExhausted, ModelError and TemplateError where the evaluation cannot be made.
         """
         circumstances = digest(
@@ -90,10 +98,11 @@ class Gate:
                 "scorer": runner.scorer.identity(),
             }
         )
-        if (remembered := self._recall(candidate.digest, circumstances)) is not None:
+        remembered = self._recall(candidate.digest, circumstances)
+        if remembered is not None and not remembered.left_open:
             return remembered
-        texts = [text for case in training or () for text in case.inputs.values()]
-        problems = problems_of(candidate, incumbent, policy.checks, training=texts)
+        seen = [words for case in training or () for words in case.inputs.values()]
+        problems = problems_of(candidate, incumbent, policy.checks, training=seen)
         if problems:
             judged = GateVerdict("FAIL", problems, candidate.digest, incumbent.digest, circumstances, None)
         else:
@@ -152,23 +161,26 @@ class Gate:
         )
 
     def _remember(self, judged: GateVerdict) -> None:
-        body = judged.to_json()
+        row = {
+            "subject": bytes.fromhex(judged.candidate),
+            "policy": bytes.fromhex(judged.circumstances),
+            "verdict": judged.outcome,
+            "body": canonical_json(judged.to_json()).decode(),
+        }
         with self._scope.write() as tx:
-            known = select(gate_verdicts.c.verdict).where(
-                gate_verdicts.c.subject == bytes.fromhex(judged.candidate),
-                gate_verdicts.c.policy == bytes.fromhex(judged.circumstances),
-            )
-            if tx.connection.execute(known).first() is not None:
+            if tx.connection.execute(_REMEMBER, row | {"created_at": tx.at}).rowcount == 0:
                 return  # another process judged the same in the same circumstances at this moment
-            tx.connection.execute(
-                insert(gate_verdicts),
-                {
-                    "subject": bytes.fromhex(judged.candidate),
-                    "policy": bytes.fromhex(judged.circumstances),
-                    "verdict": judged.outcome,
-                    "body": canonical_json(body).decode(),
-                    "created_at": tx.at,
-                },
-            )
             told = {"verdict": judged.outcome, "circumstances": judged.circumstances, "incumbent": judged.incumbent}
             tx.record("gate.judged", subject=judged.candidate, data=told)
+
+
+# Only what was left open may be said anew.
+_REMEMBER = text(
+    """
+    insert into gate_verdicts (subject, policy, verdict, body, created_at)
+    values (:subject, :policy, :verdict, :body, :created_at)
+    on conflict (subject, policy) do update
+    set verdict = excluded.verdict, body = excluded.body, created_at = excluded.created_at
+    where gate_verdicts.verdict = 'INCONCLUSIVE'
+    """
+)
