@@ -9,6 +9,7 @@ printed. *Plain hashing* reads the same rows, or the same lines, and takes one S
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
@@ -69,9 +70,8 @@ def print_appends(
     logged, plain = list[float](), list[float]()
     for _ in range(ROUNDS):
         start = ledger.size()
-        logged.append(seconds(lambda: append(ledger, transactions, size)))
-        rows = rows_from(ledger.store, start)
-        plain.append(seconds(lambda: insert(ledger.store, rows, size)))
+        logged.append(seconds(partial(append, ledger, transactions, size)))
+        plain.append(seconds(partial(insert, ledger.store, rows_from(ledger.store, start), size)))
     total = transactions * size
     ours, theirs = total / median(logged), total / median(plain)
     print(f"{name:<36}{ours:>12,.0f}{theirs:>12,.0f}{ours / theirs:>14.2f}", flush=True)

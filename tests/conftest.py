@@ -67,6 +67,13 @@ def store(store_url: str) -> Iterator[Store]:
     opened.close()
 
 
+@pytest.fixture
+def scope(store: Store) -> Scope:
+    """The empty store with its audit log, in the name of a test's user, at a time that only the test moves."""
+    clock = VirtualClock()
+    return Scope(store, Ledger(store, clock), clock, "user:test")
+
+
 def _administer(url: str, *statements: str) -> None:
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -119,7 +119,7 @@ def test_the_timeout_is_the_whole_wait() -> None:
         await asyncio.Event().wait()
         return ""
 
-    with pytest.raises(ModelUnavailable, match="within 0.01 s"):
+    with pytest.raises(ModelUnavailable, match=r"within 0\.01 s"):
         asyncio.run(complete(ScriptedModel(never), system="", user="x", timeout=0.01))
 
 

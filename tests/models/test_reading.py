@@ -13,6 +13,7 @@ LISTED = {
     "bold bullets": "Categories\n\n* **cat** - meows and purrs\n* **dog** - barks",
     "a dash": "Choose one of these classes:\n- cat — meows and purrs\n- dog — barks",
     "numbers": "Intents:\n1. cat: meows and purrs\n2. dog: barks",
+    "under a sentence": "Triage the animal.\n- cat: meows and purrs\n- dog: barks",
     "plain lines": "Route to one of the following agents:\ncat: meows and purrs\ndog: barks",
     "sub-bullets": "Labels:\n- cat\n  - meows and purrs\n- dog\n  - barks",
     "headings": "# Task\nClassify.\n\n## Labels\n\n### cat\nmeows and purrs\n\n### dog\nbarks",
@@ -181,6 +182,7 @@ def test_prompts_that_ask_for_quotations_are_recognised(prompt: str, kind: Kind)
         ("Calculate the total.", "arithmetic"),
         ("Write a Python function that sorts.", "code"),
         ("Write a poem.", "free_text"),
+        ("Write an e-mail.\n- Tone: friendly\n- Length: short", "free_text"),
         ("Classify the message.", "no_labels"),
     ],
 )

@@ -2,15 +2,19 @@
 
 import asyncio
 from pathlib import Path
-from typing import Literal
 
 import pytest
+from pydantic import BaseModel
 from pydantic_ai import Agent
 from pydantic_ai.exceptions import ModelHTTPError
 
 from stemma.core.errors import ModelUnavailable
 from stemma.models import complete
 from stemma.testing.scripted import CountingModel, ScriptedModel
+
+
+class Animal(BaseModel):
+    name: str
 
 
 def test_a_function_answers_from_what_was_asked() -> None:
@@ -21,8 +25,8 @@ def test_a_function_answers_from_what_was_asked() -> None:
 
 def test_a_text_serves_as_the_arguments_of_an_output_tool() -> None:
     """An agent with a structured output gets its JSON through the tool it offers."""
-    agent = Agent(ScriptedModel(['{"response": "dog"}']), output_type=Literal["cat", "dog"])
-    assert asyncio.run(agent.run("it barks")).output == "dog"
+    agent = Agent(ScriptedModel(['{"name": "dog"}']), output_type=Animal)
+    assert asyncio.run(agent.run("it barks")).output == Animal(name="dog")
 
 
 def test_earlier_turns_are_recorded_as_turns() -> None:

@@ -1,9 +1,9 @@
 """Fixtures around the desk of `desks.py`."""
 
-import sys
 from pathlib import Path
 
 import pytest
+from tests.network.desks import networks_on, rule, write_desk
 
 from stemma.core.clock import SystemClock
 from stemma.ledger import Ledger
@@ -11,9 +11,6 @@ from stemma.ledger.scope import Scope
 from stemma.network import Manifest, Networks, load_manifest
 from stemma.store import Store
 from stemma.testing.scripted import ScriptedModel
-
-sys.path.insert(0, str(Path(__file__).parent))
-from tests.network.desks import networks_on, rule, write_desk
 
 
 @pytest.fixture

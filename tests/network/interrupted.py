@@ -14,7 +14,7 @@ from stemma.network import load_manifest
 from stemma.store import Store
 from stemma.testing.scripted import CountingModel, ScriptedModel
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))  # a script's own folder is on the path, the tests' root is not
 from tests.network.desks import networks_on, rule, tickets
 
 

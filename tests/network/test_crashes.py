@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from tests.network.desks import effects
 from sqlalchemy import select
+from tests.network.desks import effects
 
 from stemma.core.digests import digest
 from stemma.ledger.scope import Scope
@@ -17,7 +17,7 @@ from stemma.network.records import Records
 from stemma.network.turn import render
 from stemma.store.schema import messages
 
-TICKETS, CONCURRENCY, KILLS = 8, 3, 5
+TICKETS, CONCURRENCY, KILLS = 8, 3, 4
 LINES = TICKETS * 4 * 2  # four agents; a line for each call begun and for each that ended
 
 

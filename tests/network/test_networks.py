@@ -7,8 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.network.desks import effects, networks_on, rule, tickets
 from pydantic_ai.exceptions import ModelHTTPError
+from tests.network.desks import effects, networks_on, rule, tickets
 
 from stemma.core.errors import Conflict, InvalidData, InvalidInput, InvalidName, NotFound
 from stemma.core.trust import Integrity
@@ -269,5 +269,5 @@ def test_reference_the_registry_lacks(networks: Networks, desk: Path) -> None:
 @on_sqlite
 def test_unknown_run(networks: Networks) -> None:
     """A run that is not there says how to list those that are."""
-    with pytest.raises(NotFound, match="stemma run"):
+    with pytest.raises(NotFound, match="stemma runs ls"):
         networks.show("nothing.1")

@@ -1,6 +1,7 @@
 """The command line."""
 
 import sys
+from io import TextIOWrapper
 
 from stemma import __version__
 
@@ -10,6 +11,10 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:  # answered before anything is loaded
         sys.stdout.write(f"stemma {__version__}\n")
         return
+    for stream in (sys.stdout, sys.stderr):
+        # On a terminal that knows no Unicode an arrow becomes a question mark; it must not become a traceback.
+        if isinstance(stream, TextIOWrapper) and "utf" not in stream.encoding.lower():
+            stream.reconfigure(errors="replace")
     from stemma.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -8,7 +8,7 @@ import typer
 
 import stemma
 from stemma.cli.options import Json, read_text
-from stemma.cli.output import columns_wide, print_json, print_table, say
+from stemma.cli.output import columns_wide, note, print_json, print_table, say
 from stemma.ledger import Entry, PublicKey, export, verify_export
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: read it, sign it, prove it.")
@@ -73,6 +73,9 @@ def tail(
         (str(entry.seq), entry.time[:19].replace("T", " "), entry.kind, entry.subject, entry.actor, _data(entry))
         for entry in found
     ]
+    if not told:
+        note("there are no such entries; see all with: stemma audit tail")
+        return
     if columns_wide() < 120:  # subjects are what people copy; the rest is in --json, or in a wider window
         print_table(("entry", "time", "kind", "subject"), [row[:4] for row in told], fold=True)
     else:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.panel import Panel
 from rich.rule import Rule
+from rich.text import Text
 
 import stemma
 from stemma.cli.examples import example_folder
 from stemma.cli.gate import print_verdict
 from stemma.cli.options import Json
-from stemma.cli.output import counting, out, percent, points, print_json, searching, table
-from stemma.cli.prompts import family_tree, print_difference
+from stemma.cli.output import counting, out, percent, points, print_json, print_table, say, searching
+from stemma.cli.prompts import print_difference, print_family
 from stemma.core.errors import InvalidInput
 from stemma.evaluate.checks import CheckPolicy
 from stemma.evaluate.data import Dataset, read_dataset
@@ -30,7 +31,7 @@ from stemma.registry.prompts import PromptVersion
 from stemma.release import GatePolicy, GateVerdict
 
 if TYPE_CHECKING:  # the durable engine takes half a second to import
-    from stemma.network import BatchResult
+    from stemma.network import BatchResult, Run
 
 NAME = "support/triage"
 _MARK = ".stemma/demo.json"
@@ -120,14 +121,13 @@ def _register(here: Stemma, desk: Desk) -> PromptVersion:
     written = read_prompt(desk.folder / "triage.prompt.yml")
     saved = here.prompts.save(NAME, written.prompt, message="written by hand")
     here.prompts.label(NAME, saved.version, "production")
-    out.print(f"  {saved.reference}  {saved.digest[:12]}  labelled production", markup=False)
+    say(f"  {saved.reference}  {saved.digest[:12]}  labelled production")
     with counting("measuring", len(desk.holdout)) as bar:
         measured, _ = here.evaluate(saved.prompt, desk.holdout, progress=bar)
     low, high = measured.estimate.ci95
-    out.print(
+    say(
         f"  {percent(measured.estimate.mean)} of {measured.estimate.n} held-out tickets sorted right "
-        f"(95 % interval {percent(low)} to {percent(high)}), by the embedded model",
-        markup=False,
+        f"(95 % interval {percent(low)} to {percent(high)})"
     )
     return saved
 
@@ -136,28 +136,28 @@ def _evolve(here: Stemma, desk: Desk, first: PromptVersion, seed: int, max_calls
     _headline(
         "2  Evolution", f"{len(desk.train)} labelled tickets, at most {max_calls} calls, a hold-out it never sees"
     )
-    with searching() as bar:
+    with searching(f"from {first.reference}") as bar:
         result = here.optimize(
             Assignment(first.prompt, desk.train, desk.holdout, name=NAME),
             settings=SearchSettings(seed=seed, max_calls=max_calls),
             progress=bar,
         )
     held, (low, high) = result.holdout, result.holdout.ci95
-    rows = table("held out", "before", "after", "gain", "95 % interval")
     gain = "none" if held.gain is None else points(held.gain)
-    rows.add_row(
-        f"{held.n} tickets", percent(held.baseline), percent(held.candidate), gain, f"{points(low)} to {points(high)}"
+    row = (
+        f"{held.n} tickets",
+        percent(held.baseline),
+        percent(held.candidate),
+        gain,
+        f"{points(low)} to {points(high)}",
     )
-    out.print(rows)
+    print_table(("  held out", "before", "after", "gain", "95 % interval"), [row])
     spent = result.spending
-    out.print(
-        f"  {result.candidates} candidates in {result.steps} steps, {spent.total} calls, {result.seconds:.1f} s",
-        markup=False,
-    )
-    out.print("\n  What changed:", style="bold")
+    say(f"  {result.candidates} candidates in {result.steps} steps, {spent.total} calls, {result.seconds:.1f} s")
+    say("\n  What changed:", style="bold")
     print_difference(difference(first.prompt, result.best), most=34)
-    out.print("\n  Where it came from:", style="bold")
-    out.print(family_tree(here.lineage.family(result.candidate), depth=5))
+    say("\n  Where it came from:", style="bold")
+    print_family(here.lineage.family(result.candidate), depth=5)
     return result
 
 
@@ -171,7 +171,7 @@ def _let_through(
     released = here.gate.release(
         NAME, result.candidate, verdict, label="production", message=f"from {result.session.id}"
     )
-    out.print(f"  {released.reference} is now labelled production", markup=False)
+    say(f"  {released.reference} is now labelled production")
     return verdict, released
 
 
@@ -183,18 +183,28 @@ def _put_to_work(here: Stemma, desk: Desk) -> "BatchResult":
     unseen = read_dataset(desk.folder / "unseen.csv", inputs=["ticket"], strict=True)
     with counting("answering", len(unseen)) as bar:
         batch = here.networks.run(network, [dict(case.inputs) for case in unseen], progress=lambda told: bar(told.done))
-    shown = next((run for run in batch.runs if run.outcome and run.status.value == "completed"), batch.runs[0])
-    ticket = " ".join(shown.request["ticket"].split())
-    out.print(Panel(ticket, title=f"ticket {shown.item}", title_align="left", border_style="dim"))
-    for name, value in (shown.outcome.values if shown.outcome else {}).items():
-        out.print(f"  {name:<9} {' '.join(str(value).split())}", markup=False)
     counted = _network_json(batch, desk)
-    out.print(
-        f"\n  {counted['runs']} tickets: {counted['completed']} drafted, {counted['handed_over']} handed to a person, "
-        f"{counted['failed']} failed; {counted['sorted_right']} of {counted['runs']} sorted right",
-        markup=False,
+    say(
+        f"  {counted['runs']} tickets: {counted['completed']} drafted, {counted['handed_over']} handed to a person, "
+        f"{counted['failed']} failed; {counted['sorted_right']} of {counted['runs']} sorted right"
     )
+    for run in _brief_ones(batch):
+        values = {} if run.outcome is None else run.outcome.values
+        told = Text(" ".join(run.request["ticket"].split()), style="dim")
+        told.append(f"\n{' '.join(str(values.get('reply', '')).split())}", style="not dim")
+        title = Text(f"ticket {run.item} → {values.get('category')}")
+        out.print(Panel(told, title=title, title_align="left", border_style="dim"))
     return batch
+
+
+def _brief_ones(batch: "BatchResult") -> "list[Run]":
+    """Two answered tickets of different categories, the shortest to read."""
+    answered = [run for run in batch.runs if run.outcome is not None and run.status.value == "completed"]
+    by_category: dict[Any, Run] = {}
+    for run in sorted(answered, key=lambda run: len(str(run.request)) + len(str(run.outcome))):
+        if run.outcome is not None:
+            by_category.setdefault(run.outcome.values.get("category"), run)
+    return list(by_category.values())[:2]
 
 
 def _network_json(batch: "BatchResult", desk: Desk) -> dict[str, Any]:
@@ -215,10 +225,8 @@ def _network_json(batch: "BatchResult", desk: Desk) -> dict[str, Any]:
 
 def _say_goodbye(folder: Path, entries: int, verified: bool, seconds: float) -> None:
     _headline("5  The audit log", "every step above is an entry in a signed Merkle tree")
-    out.print(
-        f"  {entries} entries, {'verified' if verified else 'NOT VERIFIED'}", style="green" if verified else "bold red"
-    )
-    out.print(f"\nDone in {seconds:.1f} s. Everything is in {folder}/. Next:", style="bold", markup=False)
+    say(f"  {entries} entries, {'verified' if verified else 'NOT VERIFIED'}", style="green" if verified else "bold red")
+    say(f"\nDone in {seconds:.1f} s. Everything is in {folder}/. Next:", style="bold")
     with suppress(ValueError):
         folder = folder.resolve().relative_to(Path.cwd())
     for command in (
@@ -229,10 +237,10 @@ def _say_goodbye(folder: Path, entries: int, verified: bool, seconds: float) -> 
         "stemma optimize support/triage --train your.csv --input TEXT --expected LABEL --model openai:gpt-5-mini",
         "stemma audit verify",
     ):
-        out.print(f"  {command}", markup=False)
+        say(f"  {command}")
 
 
 def _headline(title: str, subtitle: str) -> None:
-    out.print()
-    out.print(Rule(f"[bold]{title}[/bold]", align="left"))
-    out.print(f"  {subtitle}", style="dim")
+    say()
+    out.print(Rule(Text(title, style="bold"), align="left"))
+    say(f"  {subtitle}", style="dim")

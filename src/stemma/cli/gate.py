@@ -42,7 +42,7 @@ def gate(
         float | None, typer.Option("--max-loss", help="Instead: must not be worse by this or more.")
     ] = None,
     min_n: Annotated[int, typer.Option("--min-n", min=1, help="Fewest complete pairs.")] = 30,
-    token_cap: Annotated[int, typer.Option("--token-cap", min=1)] = 1500,
+    token_cap: Annotated[int, typer.Option("--token-cap", min=1, help="Longest prompt, in estimated tokens.")] = 1500,
     frozen: Annotated[
         list[str] | None, typer.Option("--frozen", help="Text that must stay as it is; repeatable.")
     ] = None,

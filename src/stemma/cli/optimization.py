@@ -51,10 +51,12 @@ def optimize(
         int | None, typer.Option("--max-calls", min=1, help="Questions at most: 6000 for embedded models, else 1000.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed and data, same result.")] = 0,
-    population: Annotated[int, typer.Option("--population", min=2)] = 50,
-    generations: Annotated[int, typer.Option("--generations", min=1)] = 20,
+    population: Annotated[int, typer.Option("--population", min=2, help="Prompts in a generation.")] = 50,
+    generations: Annotated[int, typer.Option("--generations", min=1, help="Generations at most.")] = 20,
     elite: Annotated[float, typer.Option("--elite", min=0, max=1, help="Share that goes on unchanged.")] = 0.2,
-    mutation_rate: Annotated[float, typer.Option("--mutation-rate", min=0, max=1)] = 0.1,
+    mutation_rate: Annotated[
+        float, typer.Option("--mutation-rate", min=0, max=1, help="Chance that a child is changed further.")
+    ] = 0.1,
     target: Annotated[float, typer.Option("--target", min=0, max=1, help="Stop at this validation score.")] = 1.0,
     token_cap: Annotated[int, typer.Option("--token-cap", min=1, help="Longest prompt, in estimated tokens.")] = 1500,
     token_price: Annotated[float, typer.Option("--token-price", min=0, help="Score that a token costs.")] = 0.00001,
@@ -84,9 +86,8 @@ def optimize(
             max_calls=max_calls or (_EMBEDDED_CALLS if wanted.startswith("embedded") else _PAID_CALLS),
             seed=seed,
         )
-        note(f"starting from {found.reference} ({found.digest[:12]}) with model {wanted}")
         assignment = Assignment(found.prompt, learned, measured, chosen, found.name if found.version else None)
-        with searching() as bar:
+        with searching(f"from {found.reference} ({found.digest[:12]}), with model {wanted}") as bar:
             try:
                 result = here.optimize(
                     assignment,
@@ -107,7 +108,7 @@ def optimize(
     if as_json:
         print_json(result.to_json())
     else:
-        _print(result, found.name)
+        _print(result, found.name, f"--input {inputs} --expected {expected}")
 
 
 def _split(
@@ -122,7 +123,7 @@ def _split(
     return cases.split(fraction, seed=seed)
 
 
-def _print(result: OptimizationResult, name: str) -> None:
+def _print(result: OptimizationResult, name: str, columns: str) -> None:
     held = result.holdout
     tokens = result.to_json()["tokens"]
     if not result.improved:
@@ -140,4 +141,5 @@ def _print(result: OptimizationResult, name: str) -> None:
     say(f"session     {result.session.id}")
     say(f"best        candidate {result.candidate}, {result.best.digest[:12]}")
     say("\nNext: let it through the gate", style="bold")
-    say(f"  stemma gate {result.session.id} --name {name} --data FILE --input … --expected …")
+    known = "" if result.session.prompt_name else "--name NAME "
+    say(f"  stemma gate {result.session.id} {known}--data FILE {columns}")

@@ -1,17 +1,18 @@
 """Options that several commands share, so that one name means one thing everywhere."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stemma.cli.output import warn
-from stemma.evaluate.data import Dataset, read_dataset
-from stemma.platform import Stemma
-from stemma.registry.formats import PromptFile, format_of, read_prompt
-from stemma.registry.prompt import Prompt
-from stemma.registry.prompts import PromptVersion
-from stemma.registry.references import check_name
+from stemma.core.errors import InvalidData
+
+if TYPE_CHECKING:  # options are read for help too, which waits for none of the rooms
+    from stemma.evaluate.data import Dataset
+    from stemma.platform import Stemma
+    from stemma.registry.formats import PromptFile
+    from stemma.registry.prompts import PromptVersion
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Input = Annotated[str, typer.Option("--input", help="Column(s) that the prompt reads, with commas between.")]
@@ -33,8 +34,10 @@ def columns(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def dataset(path: Path, inputs: str, expected: str, *, strict: bool = False, limit: int | None = None) -> Dataset:
+def dataset(path: Path, inputs: str, expected: str, *, strict: bool = False, limit: int | None = None) -> "Dataset":
     """The data of a file; rows that cannot be used are told on standard error, with their lines."""
+    from stemma.evaluate.data import read_dataset
+
     data = read_dataset(path, inputs=columns(inputs), expected=expected, strict=strict, limit=limit)
     for bad in data.problems[:10]:
         warn(f"{path}:{bad.line}: left out: {bad.problem}")
@@ -43,8 +46,11 @@ def dataset(path: Path, inputs: str, expected: str, *, strict: bool = False, lim
     return data
 
 
-def prompt_file(path: Path) -> PromptFile:
+def prompt_file(path: Path) -> "PromptFile":
     """The prompt in a file. A `.txt` or `.md` file is instructions in Jinja2, as they stand."""
+    from stemma.registry.formats import PromptFile, format_of, read_prompt
+    from stemma.registry.prompt import Prompt
+
     if path.suffix in (".txt", ".md"):
         text = read_text(path)
         return PromptFile(Prompt(text.rstrip("\n")))
@@ -53,8 +59,6 @@ def prompt_file(path: Path) -> PromptFile:
 
 
 def read_text(path: Path) -> str:
-    from stemma.core.errors import InvalidData
-
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -70,8 +74,11 @@ def is_file_name(text: str) -> bool:
     )
 
 
-def version_of(here: Stemma, reference: str) -> PromptVersion:
+def version_of(here: "Stemma", reference: str) -> "PromptVersion":
     """The version that a person means: a reference, the newest version of a bare name, or a file."""
+    from stemma.registry.prompts import PromptVersion
+    from stemma.registry.references import check_name
+
     if is_file_name(reference):
         found = prompt_file(Path(reference))
         return PromptVersion(reference, 0, found.prompt)

@@ -5,12 +5,21 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 if TYPE_CHECKING:  # the search takes a tenth of a second to import; listing prompts needs none of it
     from stemma.optimize.arena import Standing
@@ -51,13 +60,15 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, fold: b
 
     So what people copy (names, digests, ids) belongs in the columns before, or asks for `fold`.
     """
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for title in titles[:-1]:
-        made.add_column(title, no_wrap=True)
-    made.add_column(titles[-1], no_wrap=not fold, overflow="fold" if fold else "ellipsis")
-    for row in rows:
-        made.add_row(*(Text(" ".join(cell.split())) for cell in row))
-    out.print(made, width=columns_wide(), crop=False)
+    cells = [[" ".join(cell.split()) for cell in row] for row in (titles, *rows)]
+    widths = [max(cell_len(row[place]) for row in cells) for place in range(len(titles) - 1)]
+    room = max(columns_wide() - sum(width + 2 for width in widths), 10)
+    for number, row in enumerate(cells):
+        before = "".join(set_cell_size(cell, width + 2) for cell, width in zip(row, widths, strict=False))
+        lines = wrap(row[-1], room) if fold else [_cut(row[-1], room)]
+        for line in lines or [""]:
+            say((before + line).rstrip(), style=None if number else "bold")
+            before = " " * cell_len(before)
 
 
 def shortened(text: str, width: int) -> str:
@@ -85,7 +96,7 @@ def counting(title: str, total: int) -> Iterator["Counter"]:
         TextColumn("{task.completed}/{task.total}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as progress:
+    with _bar(*columns) as progress:
         yield Counter(progress, progress.add_task(title, total=total))
 
 
@@ -101,8 +112,11 @@ class Counter:
 
 
 @contextmanager
-def searching() -> Iterator["SearchBar"]:
-    """The bar of an optimization: calls used of the budget, best score so far, candidates, time left."""
+def searching(title: str) -> Iterator["SearchBar"]:
+    """The bar of an optimization: calls used of the budget, best score so far, candidates, time left.
+
+    `title` is told once the session is open, together with its id, which is what resuming takes.
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -113,21 +127,23 @@ def searching() -> Iterator["SearchBar"]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as progress:
-        yield SearchBar(progress)
+    with _bar(*columns) as progress:
+        yield SearchBar(progress, title)
 
 
 class SearchBar:
     """Told the standing of a search, moves the bar; remembers the session for whoever has to resume it."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, title: str) -> None:
         self._progress = progress
+        self._title = title
         self._task: TaskID | None = None
         self.session: str | None = None
 
     def __call__(self, standing: "Standing") -> None:
         if self._task is None:
             self.session = standing.session
+            note(f"session {standing.session}: {self._title}")
             self._task = self._progress.add_task("", total=standing.budget, best="-", candidates=0)
         self._progress.update(
             self._task,
@@ -136,6 +152,15 @@ class SearchBar:
             best=percent(standing.best),
             candidates=standing.candidates,
         )
+
+
+def _bar(*columns: ProgressColumn) -> Progress:
+    # Rich ends a bar that it could not draw with an empty line; into files and pipes goes none of it.
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+def _cut(text: str, room: int) -> str:
+    return text if cell_len(text) <= room else f"{set_cell_size(text, room - 1).rstrip()}…"
 
 
 def _plain(value: Any) -> Any:

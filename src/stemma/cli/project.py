@@ -12,7 +12,7 @@ import typer
 import stemma
 from stemma.cli.examples import example_folder
 from stemma.cli.options import Json
-from stemma.cli.output import out, print_json, say
+from stemma.cli.output import print_json, say
 from stemma.core.errors import InvalidInput, StemmaError
 from stemma.platform import Settings
 
@@ -90,9 +90,8 @@ def doctor(as_json: Json = False) -> None:
         )
     else:
         for check in checks:
-            mark, style = ("✓", "green") if check.ok else (("✗", "red") if check.needed else ("–", "dim"))
-            out.print(f"[{style}]{mark}[/{style}] {check.name:<12} ", end="")
-            say(check.detail)
+            mark, style = ("✓", None) if check.ok else (("✗", "red") if check.needed else ("–", "dim"))
+            say(f"{mark} {check.name:<11} {check.detail}", style=style)
     if any(check.needed and not check.ok for check in checks):
         raise typer.Exit(1)
 

@@ -1,18 +1,19 @@
 """`stemma prompts`: the registry from the terminal."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 from rich.tree import Tree
 
 import stemma
 from stemma.cli.options import Json, prompt_file, version_of
-from stemma.cli.output import note, out, print_json, print_table, say, warn
+from stemma.cli.output import columns_wide, note, out, print_json, print_table, say, warn
 from stemma.core.errors import InvalidInput, NotFound
 from stemma.registry.difference import Difference, difference
-from stemma.registry.formats import FORMATS, FormatName, PromptFile, format_of, write_prompt
+from stemma.registry.formats import FORMATS, PromptFile, format_of, write_prompt
 from stemma.registry.lineage import Ancestor, Family
 from stemma.registry.prompts import PromptVersion
 
@@ -75,7 +76,7 @@ def export_(
         raise InvalidInput(f"format {to!r} is not known; there are {', '.join(FORMATS)}")
     with stemma.open() as here:
         found = version_of(here, reference)
-    written = write_prompt(_as_file(found), cast("FormatName", to) if to else format_of(file))
+    written = write_prompt(_as_file(found), to if to else format_of(file))
     if written.losses and not lossy:
         raise InvalidInput(
             f"{file} was not written, as it would lose something: {'; '.join(written.losses)}. "
@@ -113,7 +114,8 @@ def ls(
         )
         return
     if not found:
-        note("there are no prompts yet; save one with: stemma prompts save NAME FILE")
+        where = f" below {folder!r}" if folder else " yet"
+        note(f"there are no prompts{where}; save one with: stemma prompts save NAME FILE")
         return
     rows = [
         (
@@ -139,14 +141,14 @@ def show(reference: Reference, as_json: Json = False) -> None:
         print_json(_version_json(found) | {"prompt": found.prompt.to_json()})
         return
     _print_version(found, False)
-    out.print()
+    say()
     say(found.prompt.instructions)
     if found.prompt.demonstrations:
         say("\n" + found.prompt.examples)
     for part in ("user", "input_schema", "output_schema", "settings"):
         if value := found.prompt.to_json().get(part):
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
-            out.print(f"\n[bold]{part}[/bold]")
+            say(f"\n{part}", style="bold")
             say(shown)
 
 
@@ -232,14 +234,18 @@ def lineage(
     if as_json:
         print_json([{name: getattr(member, name) for name in Ancestor.__slots__} for member in family])
     else:
-        out.print(family_tree(family, depth=depth))
+        print_family(family, depth=depth)
 
 
-def family_tree(family: Family, *, depth: int = 12) -> Tree:
+def print_family(family: Family, *, depth: int = 12) -> None:
     """The line of best parents as a tree, with the other parent of each crossover beside it."""
+    out.print(_family_tree(family, depth), width=columns_wide())
+
+
+def _family_tree(family: Family, depth: int) -> Tree:
     line = family.main_line
     root = tree = Tree(_member(line[0]))
-    for child, parent in zip(line, line[1 : depth + 1], strict=False):
+    for child, parent in pairwise(line[: depth + 1]):
         for other in child.parents:
             if other != parent.id:
                 tree.add(f"[dim]{_member(family.by_id[other])} (other parent)[/dim]")
@@ -252,7 +258,7 @@ def family_tree(family: Family, *, depth: int = 12) -> Tree:
 def print_difference(changes: Difference, *, most: int | None = None) -> None:
     """A difference in colour, at most so many lines of it."""
     if not changes:
-        out.print("no difference")
+        say("no difference")
     part = None
     for line in changes.lines[:most]:
         if line.part != part:
@@ -261,7 +267,7 @@ def print_difference(changes: Difference, *, most: int | None = None) -> None:
         style = {"+": "green", "-": "red", " ": "dim"}[line.mark]
         say(f"{line.mark} {line.text}", style=style)
     if most is not None and len(changes.lines) > most:
-        out.print(f"… {len(changes.lines) - most} more lines", style="dim")
+        say(f"… {len(changes.lines) - most} more lines", style="dim")
 
 
 def _member(member: Ancestor) -> str:

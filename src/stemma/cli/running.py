@@ -8,7 +8,7 @@ import typer
 
 import stemma
 from stemma.cli.options import Concurrency, Json, columns
-from stemma.cli.output import counting, note, print_json, print_table, say, shortened, warn
+from stemma.cli.output import counting, note, print_json, print_table, say, warn
 from stemma.core.errors import InvalidData
 from stemma.evaluate.data import read_dataset
 
@@ -39,6 +39,8 @@ def run(
     """
     from stemma.network import RunStatus, load_manifest
 
+    if not manifest.is_file():
+        raise InvalidData(manifest, "no such file; name a network's manifest, or begin with one: stemma init")
     network = load_manifest(manifest)
     with stemma.open() as here:
         requests = _requests(items, value or [], tuple(network.inputs), limit)
@@ -61,7 +63,7 @@ def run(
         print_runs(result.runs)
         done, over = result.count(RunStatus.COMPLETED), result.count(RunStatus.HANDED_OVER)
         failed = result.count(RunStatus.FAILED)
-        out.print(
+        say(
             f"\n{done} completed, {over} handed over, {failed} failed; {result.calls} model calls, {result.seconds:.1f} s"
         )
         say(f"batch {result.batch}; see one with: stemma runs show {result.runs[0].id}", style="dim")
@@ -70,7 +72,7 @@ def run(
 
 
 @app.command("ls")
-def ls(limit: Annotated[int, typer.Option("--limit", min=1)] = 20, as_json: Json = False) -> None:
+def ls(limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20, as_json: Json = False) -> None:
     """List the newest runs.
 
     Example: `stemma runs ls --limit 50`

@@ -154,7 +154,8 @@ def _answer(row: Row[Any]) -> Answer:
 
 
 def _keep(dialect: ModuleType) -> Any:
-    return dialect.insert(completions).on_conflict_do_nothing()
+    inserting = dialect.insert(completions).on_conflict_do_nothing()
+    return inserting.execution_options(preserve_rowcount=True)
 
 
 def _note(dialect: ModuleType) -> Any:

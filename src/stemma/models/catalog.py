@@ -122,12 +122,11 @@ class Models:
 
     def _near(self, name: str) -> str:
         """What `name` may have been meant to be, as the end of a sentence."""
-        known = [EMBEDDED, MINILM_MODEL, *self._extra, *(f"{provider.name}:" for provider in _PROVIDERS)]
-        near = get_close_matches(name, known, n=1, cutoff=0.6)
-        if not near and ":" in name:
-            given, model = name.split(":", 1)
+        near = get_close_matches(name, [EMBEDDED, HASHED, MINILM_MODEL, *self._extra], n=1, cutoff=0.6)
+        given, colon, model = name.partition(":")
+        if not near and colon:
             providers = get_close_matches(given, [provider.name for provider in _PROVIDERS], n=1, cutoff=0.6)
-            near = [f"{provider}:{model}" for provider in providers]
+            near = [f"{provider}:{model or '…'}" for provider in providers]
         if near:
             return f"did you mean {near[0]!r}?"
         return "name a provider too, as in 'openai:gpt-…', or use 'embedded'; stemma models ls lists what there is"

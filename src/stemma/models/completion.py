@@ -1,6 +1,4 @@
-"""One answer from one model: the lean path to any pydantic-ai model, with its failures sorted into our
-error tree.
-"""
+"""One answer from one model: the lean path to any pydantic-ai model, with its failures sorted into our error tree."""
 
 import asyncio
 import time
@@ -23,9 +21,7 @@ _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A model's answer and what it took: tokens in and out, seconds of waiting, and US dollars when the
-    price is known.
-    """
+    """A model's answer and what it took: tokens in and out, seconds of waiting, and US dollars when the price is known."""
 
     text: str
     input_tokens: int
@@ -35,9 +31,7 @@ class Completion:
 
 
 class ProviderUnavailable(ModelUnavailable):
-    """A provider's failure that is worth another try; `retry_after` is the wait in seconds it asked for, if
-    it did.
-    """
+    """A provider's failure that is worth another try; `retry_after` is the wait in seconds it asked for, if it did."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         self.retry_after = retry_after

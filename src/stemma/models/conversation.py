@@ -1,6 +1,4 @@
-"""What a pydantic-ai request says, as three plain texts: the instructions, the earlier turns, the turn to
-answer.
-"""
+"""What a pydantic-ai request says, as three plain texts: the instructions, the earlier turns, the turn to answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +17,7 @@ from pydantic_ai.models import ModelRequestParameters
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A request as text. `attachments` is whether anything that is not text (an image, a file) was left
-    out.
-    """
+    """A request as text. `attachments` is whether anything that is not text (an image, a file) was left out."""
 
     system: str
     turns: tuple[tuple[str, str], ...]
@@ -32,8 +28,7 @@ class Conversation:
 def read_conversation(
     messages: Sequence[ModelMessage], parameters: ModelRequestParameters | None = None
 ) -> Conversation:
-    """The texts of a request: system prompts and instructions, finished (user, answer) turns, and the open
-    turn.
+    """The texts of a request: system prompts and instructions, finished (user, answer) turns, and the open turn.
 
     An answer given through an output tool counts as its arguments' JSON. When the last request carries no
     user text (a retry), the user's last words are the open turn again.
@@ -69,9 +64,7 @@ def read_conversation(
 
 
 def conversation_of(system: str, user: str) -> list[ModelMessage]:
-    """The messages that carry `system` and `user`. Providers want a user's turn, so a lone system text
-    becomes one.
-    """
+    """The messages that carry `system` and `user`. Providers want a user's turn, so a lone system text becomes one."""
     if not (system and user):
         return [ModelRequest(parts=[UserPromptPart(user or system)])]
     return [ModelRequest(parts=[SystemPromptPart(system), UserPromptPart(user)])]

@@ -14,6 +14,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar, cast
 
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
@@ -31,6 +32,7 @@ Workflow: TypeAlias = Callable[[str], Awaitable[Any]]
 
 _POLL = 0.02  # seconds between two looks for a result that another task or process brings; DBOS waits a whole one
 _TAKEOVER = 0.5  # seconds between two looks for peers that died
+_THREADS = 8  # for what blocks: a store has some fifteen connections for each process
 _ADOPTED = "stemma_adopted"  # the queue through which workflows of dead processes come back
 
 
@@ -52,6 +54,7 @@ class Durable:
         self._workflows: dict[str, Callable[[str], Coroutine[Any, Any, Any]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._failure: asyncio.Future[None] | None = None
+        self._threads: ThreadPoolExecutor | None = None
         self._lease: Lease | None = None
         self._dbos: DBOS | None = None
 
@@ -63,7 +66,8 @@ class Durable:
         """
         self._lease = lease(self._store)
         try:
-            return asyncio.run(self._serve(workflows, main))
+            with ThreadPoolExecutor(_THREADS, "stemma") as self._threads:
+                return asyncio.run(self._serve(workflows, main))
         finally:
             self._lease.release()
 
@@ -84,6 +88,10 @@ class Durable:
 
         return await DBOS.run_step_async({"name": name}, attempt)
 
+    async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """What `function` returns, called in a thread that has come to rest before `serve` ends, whatever happens."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
     async def adopt(self, prefix: str) -> int:
         """Goes on with the unfinished workflows, of ids beginning with `prefix`, whose process is dead; returns how many.
 
@@ -101,13 +109,15 @@ class Durable:
                 )
             if found.status == "PENDING" and found.executor_id is not None:
                 left[found.executor_id].append(found.workflow_id)
-        return sum([await asyncio.to_thread(self._adopt_from, executor, ids) for executor, ids in left.items()])
+        return sum([await self.in_thread(self._adopt_from, executor, ids) for executor, ids in left.items()])
 
-    async def adopt_for_ever(self, prefix: str) -> None:
+    async def adopt_until(self, done: asyncio.Event, prefix: str) -> None:
         """Keeps adopting while this process waits for workflows that peers run. Returns at once where there are no peers."""
         assert self._lease is not None
-        while self._lease.has_peers:
-            await asyncio.sleep(_TAKEOVER)
+        while self._lease.has_peers and not done.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), _TAKEOVER)
+                return
             await self.adopt(prefix)
 
     def _adopt_from(self, executor: str, ids: list[str]) -> int:

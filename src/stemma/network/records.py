@@ -156,7 +156,7 @@ class Records:
         with self._scope.read() as connection:
             row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
             if row is None:
-                raise NotFound(f"there is no run {run_id!r}; list the runs with: stemma run ls")
+                raise NotFound(f"there is no run {run_id!r}; list the runs with: stemma runs ls")
             sent = connection.execute(
                 select(messages).where(messages.c.run == run_id).order_by(messages.c.position)
             ).all()

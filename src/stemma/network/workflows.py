@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 from stemma.network.caller import ModelCaller
 from stemma.network.durable import Durable
@@ -36,20 +35,20 @@ class Workflows:
         )
 
     async def _run(self, run_id: str) -> str:
-        run, network = await asyncio.to_thread(self._records.begin, run_id)
+        run, network = await self._durable.in_thread(self._records.begin, run_id)
         outcome, last = await pipeline(network, run_id, run.request, self._ask)
-        await asyncio.to_thread(self._records.finish, run_id, outcome, last)
+        await self._durable.in_thread(self._records.finish, run_id, outcome, last)
         return outcome.status.value
 
     async def _ask(self, _role: Role, message: Message) -> Reply:
-        await asyncio.to_thread(self._records.send, message)
+        await self._durable.in_thread(self._records.send, message)
         reply: Reply = await self._durable.result("answer", message.id)
         return reply
 
     async def _answer(self, message_id: str) -> Reply:
-        message, role = await asyncio.to_thread(self._records.delivery, message_id)
+        message, role = await self._durable.in_thread(self._records.delivery, message_id)
         reply = await self._durable.step("model", self._caller.ask, role, message)
-        await asyncio.to_thread(self._records.answered, message, role, reply)
+        await self._durable.in_thread(self._records.answered, message, role, reply)
         return reply
 
     async def _drive(self, batch: str, runs: Sequence[Run], *, concurrency: int, progress: Listener | None) -> None:
@@ -57,17 +56,15 @@ class Workflows:
         tally = _Tally(runs, self._caller, progress)
         begun = [run.id for run in runs if run.status is RunStatus.RUNNING]
         waiting = iter([run.id for run in runs if run.status is RunStatus.WAITING])
-        peers = asyncio.create_task(self._durable.adopt_for_ever(f"{batch}."))
-        try:
+        ended = asyncio.Event()
+        async with asyncio.TaskGroup() as watch:
+            watch.create_task(self._durable.adopt_until(ended, f"{batch}."))
             async with asyncio.TaskGroup() as starters:
                 for run_id in begun:  # adopted, or running elsewhere: waiting for one keeps none from starting
                     starters.create_task(self._end(iter([run_id]), tally))
                 for _ in range(concurrency):
                     starters.create_task(self._end(waiting, tally))
-        finally:
-            peers.cancel()
-            with suppress(asyncio.CancelledError):
-                await peers
+            ended.set()
 
     async def _end(self, run_ids: Iterator[str], tally: "_Tally") -> None:
         for run_id in run_ids:

@@ -20,8 +20,12 @@ class LabelLine:
     name: str
     description: str = ""
     bullet: str = "- "
+    written: str | None = None
+    """The line as it stood, while nothing about it has changed."""
 
     def __str__(self) -> str:
+        if self.written is not None:
+            return self.written
         return f"{self.bullet}{self.name}: {self.description}" if self.description else f"{self.bullet}{self.name}"
 
 
@@ -59,7 +63,8 @@ class Anatomy:
 
     def with_labels(self, names: Sequence[str]) -> "Anatomy":
         """With a list of all of `names`: those that have no line yet get one behind the others."""
-        present = {line.name for line in self.labels}
+        elsewhere = (_label_line(text, names) for text in (*self.before, *self.after))
+        present = {line.name for line in (*self.labels, *elsewhere) if line is not None}
         missing = tuple(LabelLine(name) for name in names if name not in present)
         if not missing:
             return self
@@ -72,8 +77,13 @@ class Anatomy:
 
     def described(self, name: str, description: str) -> "Anatomy":
         """With another description for one label; an empty one takes it away."""
-        labels = tuple(replace(line, description=description) if line.name == name else line for line in self.labels)
-        return replace(self, labels=labels)
+        changed = (
+            replace(line, description=description, written=None)
+            if line.name == name and line.description != description
+            else line
+            for line in self.labels
+        )
+        return replace(self, labels=tuple(changed))
 
     @property
     def descriptions(self) -> dict[str, str]:
@@ -88,5 +98,5 @@ def _label_line(text: str, names: Sequence[str]) -> LabelLine | None:
     for name in sorted(names, key=len, reverse=True):  # the longest first: `refund_late` is not `refund`
         rest = content.removeprefix(name)
         if content.startswith(name) and (behind := _BEHIND_NAME.match(rest)):
-            return LabelLine(name, rest[behind.end() :].strip(), bullet.group())
+            return LabelLine(name, rest[behind.end() :].strip(), bullet.group(), text)
     return None

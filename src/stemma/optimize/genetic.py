@@ -32,17 +32,14 @@ _MUTATIONS: tuple[Operator, ...] = (
     EditInstruction("drop"),
 )
 _OPENINGS: tuple[tuple[Operator, ...], ...] = (
-    (DescribeLabels(share=1.0),),
-    (DescribeLabels(share=0.5),),
-    (AddDemonstrations(each=1),),
-    (AddDemonstrations(each=2),),
-    (DescribeLabels(share=1.0), AddDemonstrations(each=1)),
-    (DescribeLabels(share=1.0), AddDemonstrations(each=2)),
+    (CoverDemonstrations(),),
     (CoverDemonstrations(),),
     (CoverDemonstrations(),),
     (DescribeLabels(share=0.5), CoverDemonstrations()),
+    (DescribeLabels(share=0.5), CoverDemonstrations()),
     (DescribeLabels(share=1.0), CoverDemonstrations()),
-    (EditInstruction("add"), AddDemonstrations(each=1)),
+    (EditInstruction("add"), CoverDemonstrations()),
+    (DescribeLabels(share=1.0), CoverDemonstrations(share=0.5)),
 )
 _WRITERS: tuple[Operator, ...] = (Rephrase(), Reflect())
 _WRITTEN_SHARE = 0.3  # of the children, when a language model is there to write
@@ -52,7 +49,8 @@ _WRITTEN_SHARE = 0.3  # of the children, when a language model is there to write
 class Genetic:
     """Generations of candidates: the elite stays, the others give way to children of tournament winners.
 
-    The first generation is the seed and variants of it that describe labels and show examples in different measure.
+    The first generation is the seed and variants of it that are filled with examples up to the cap, as more examples
+    help more often than not, and describe labels in different measure; the search then finds out which can go.
     """
 
     mutations: Sequence[Operator] = _MUTATIONS

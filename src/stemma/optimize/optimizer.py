@@ -229,12 +229,16 @@ def _task(assignment: Assignment, settings: SearchSettings) -> Task:
         pool, val = assignment.train, assignment.val
     else:
         pool, val = assignment.train.split(settings.val_fraction, seed=settings.seed)
-    held_out = {digest(dict(case.inputs)) for case in assignment.holdout}
-    for name, part in (("training", pool), ("validation", val)):
+    for name, part, other, kept in (
+        ("training", pool, "hold-out", assignment.holdout),
+        ("validation", val, "hold-out", assignment.holdout),
+        ("training", pool, "validation", val),
+    ):
+        held = {digest(dict(case.inputs)) for case in kept}
         for case in part:
-            if digest(dict(case.inputs)) in held_out:
+            if digest(dict(case.inputs)) in held:
                 raise InvalidInput(
-                    f"the {name} case on line {case.line} is also in the hold-out set, which would flatter the result; "
+                    f"the {name} case on line {case.line} is also in the {other} set, which would flatter the result; "
                     "take it out of one of them"
                 )
     return Task(pool.cases, val.cases, settings.token_cap)

@@ -49,7 +49,7 @@ class Task:
     def demonstrable(self, prompt: Prompt) -> Sequence[Case]:
         """The pool's cases that `prompt` does not show yet."""
         shown = {demonstration.input for demonstration in prompt.demonstrations}
-        return [case for case in self.pool if case.expected and shown_input(case) not in shown]
+        return [case for case in self.pool if case.expected and demonstration_of(case).input not in shown]
 
 
 def shown_input(case: Case) -> str:

@@ -1,6 +1,5 @@
 """The whole of Stemma behind one object: every room, built from one settings record."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
@@ -8,20 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stemma.core.clock import Clock, SystemClock
 from stemma.core.errors import InvalidInput, NotFound
-from stemma.evaluate.budget import Budget, Spending
-from stemma.evaluate.calls import Calls, Target
-from stemma.evaluate.data import Dataset
-from stemma.evaluate.memo import Journal, Memo
-from stemma.evaluate.runner import Evaluation, Runner
-from stemma.evaluate.scorers import scorer_named
-from stemma.evaluate.scoring import Scorer, check_cases
 from stemma.ledger import Ledger, PublicKey, Signer
 from stemma.ledger.scope import Scope
 from stemma.models.catalog import Models
-from stemma.optimize.arena import Standing
-from stemma.optimize.genetic import Genetic
-from stemma.optimize.optimizer import Assignment, OptimizationResult, Optimizer, Strategy
-from stemma.optimize.settings import SearchSettings
 from stemma.platform.settings import Settings
 from stemma.registry.candidates import Candidate, Candidates
 from stemma.registry.contents import Contents
@@ -29,15 +17,24 @@ from stemma.registry.lineage import Lineage
 from stemma.registry.prompt import Prompt
 from stemma.registry.prompts import Prompts
 from stemma.registry.sessions import Sessions
-from stemma.release import Gate, GatePolicy, GateVerdict
 from stemma.store import Store
 
-if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import, the network's engine as much; many calls need neither
+if TYPE_CHECKING:
+    # Whoever only reads or writes the registry waits for nothing else: pydantic_ai takes 0.6 s to import, the network's
+    # engine as much, evaluation, search and gate together 0.1 s. Each is loaded by the first call that needs it.
     from pydantic_ai.models import Model
 
+    from stemma.evaluate.budget import Budget, Spending
+    from stemma.evaluate.calls import Target
+    from stemma.evaluate.data import Dataset
+    from stemma.evaluate.memo import Memo
+    from stemma.evaluate.runner import Evaluation, Runner
+    from stemma.evaluate.scoring import Scorer
     from stemma.network import Networks
-
-STRATEGIES: Mapping[str, Callable[[], Strategy]] = {"genetic": Genetic}
+    from stemma.optimize.arena import Standing
+    from stemma.optimize.optimizer import Assignment, OptimizationResult, Optimizer
+    from stemma.optimize.settings import SearchSettings
+    from stemma.release import Gate, GatePolicy, GateVerdict
 
 
 class Stemma:
@@ -65,14 +62,32 @@ class Stemma:
         self.candidates = Candidates(self.scope, contents)
         self.prompts = Prompts(self.scope, contents)
         self.lineage = Lineage(self.scope)
-        self.memo = Memo(self.scope)
-        self.gate = Gate(self.scope, self.prompts, self.candidates, self.sessions)
-        self.optimizer = Optimizer(self.scope, self.sessions, self.candidates, self.memo)
         self.public_key: PublicKey | None = None if signer is None else signer.public_key
 
     @cached_property
+    def memo(self) -> "Memo":
+        """What models answered before, so that no call is paid twice."""
+        from stemma.evaluate.memo import Memo
+
+        return Memo(self.scope)
+
+    @cached_property
+    def gate(self) -> "Gate":
+        """What stands between a candidate and a version number."""
+        from stemma.release import Gate
+
+        return Gate(self.scope, self.prompts, self.candidates, self.sessions)
+
+    @cached_property
+    def optimizer(self) -> "Optimizer":
+        """The search for better prompts."""
+        from stemma.optimize.optimizer import Optimizer
+
+        return Optimizer(self.scope, self.sessions, self.candidates, self.memo)
+
+    @cached_property
     def networks(self) -> "Networks":
-        """Networks of agents. Loaded when first asked for: the durable engine takes half a second to import."""
+        """Networks of agents, as durable workflows."""
         from stemma.network import Networks
 
         return Networks(self.scope, self.prompts, self.models)
@@ -96,8 +111,10 @@ class Stemma:
         else:  # what went wrong is told; signing it must not hide it
             self.store.close()
 
-    def target(self, name: str | None = None) -> Target:
+    def target(self, name: str | None = None) -> "Target":
         """The named model, or the one from the settings. Raises NotConfigured and NotFound with the way out."""
+        from stemma.evaluate.calls import Target
+
         wanted = name or self.settings.model
         return Target(wanted, self.models.get(wanted))
 
@@ -106,19 +123,24 @@ class Stemma:
     def evaluate(
         self,
         prompt: Prompt,
-        data: Dataset,
+        data: "Dataset",
         *,
         model: str | None = None,
-        scorer: str | Scorer = "normalised",
+        scorer: "str | Scorer" = "normalised",
         judge: str | None = None,
         max_calls: int | None = None,
         concurrency: int = 4,
         progress: Callable[[int], None] | None = None,
-    ) -> tuple[Evaluation, Spending]:
+    ) -> "tuple[Evaluation, Spending]":
         """The prompt's scores on `data`, and the calls it took. Blocks; call it from a thread where a loop runs.
 
         Raises what `Runner.evaluate` raises, and InvalidInput when the scorer cannot score the data.
         """
+        import asyncio
+
+        from stemma.evaluate.budget import Budget
+        from stemma.evaluate.scoring import check_cases
+
         runner = self._runner(model, scorer, judge, budget=Budget(calls=max_calls), concurrency=concurrency)
         check_cases(runner.scorer, data)
         evaluation = asyncio.run(runner.evaluate(prompt, data.cases, progress=progress))
@@ -129,29 +151,35 @@ class Stemma:
 
     def optimize(
         self,
-        assignment: Assignment,
+        assignment: "Assignment",
         *,
         strategy: str = "genetic",
         model: str | None = None,
         writer: str | None = None,
-        scorer: str | Scorer = "normalised",
+        scorer: "str | Scorer" = "normalised",
         judge: str | None = None,
-        settings: SearchSettings = SearchSettings(),  # noqa: B008 - frozen
+        settings: "SearchSettings | None" = None,
         resume: str | None = None,
         concurrency: int = 4,
-        progress: Callable[[Standing], None] | None = None,
-    ) -> OptimizationResult:
+        progress: "Callable[[Standing], None] | None" = None,
+    ) -> "OptimizationResult":
         """A better prompt, measured once on the held-out cases; see `Optimizer.run`. Blocks."""
-        if strategy not in STRATEGIES:
-            raise InvalidInput(f"strategy {strategy!r} is not known; there are {', '.join(STRATEGIES)}")
+        import asyncio
+
+        from stemma.optimize.genetic import Genetic
+        from stemma.optimize.settings import SearchSettings
+
+        strategies = {"genetic": Genetic}
+        if strategy not in strategies:
+            raise InvalidInput(f"strategy {strategy!r} is not known; there are: {', '.join(strategies)}")
         writer = writer or self.settings.writer
         return asyncio.run(
             self.optimizer.run(
                 assignment,
-                STRATEGIES[strategy](),
+                strategies[strategy](),
                 target=self.target(model),
                 scorer=_scorer(scorer, judge),
-                settings=settings,
+                settings=settings or SearchSettings(),
                 judge=None if judge is None else self.target(judge),
                 writer=None if writer is None else self.target(writer),
                 resume=resume,
@@ -164,19 +192,26 @@ class Stemma:
         self,
         candidate: Prompt,
         incumbent: Prompt,
-        data: Dataset,
+        data: "Dataset",
         *,
-        policy: GatePolicy = GatePolicy(),  # noqa: B008 - frozen
-        training: Dataset | None = None,
+        policy: "GatePolicy | None" = None,
+        training: "Dataset | None" = None,
         model: str | None = None,
-        scorer: str | Scorer = "normalised",
+        scorer: "str | Scorer" = "normalised",
         judge: str | None = None,
         concurrency: int = 4,
-    ) -> GateVerdict:
+    ) -> "GateVerdict":
         """The gate's verdict on `candidate` in `incumbent`'s place; see `Gate.judge`. Blocks."""
+        import asyncio
+
+        from stemma.evaluate.budget import Budget
+        from stemma.evaluate.scoring import check_cases
+        from stemma.release import GatePolicy
+
         runner = self._runner(model, scorer, judge, budget=Budget(), concurrency=concurrency)
         check_cases(runner.scorer, data)
-        return asyncio.run(self.gate.judge(candidate, incumbent, data, runner, policy=policy, training=training))
+        judged = self.gate.judge(candidate, incumbent, data, runner, policy=policy or GatePolicy(), training=training)
+        return asyncio.run(judged)
 
     def candidate_named(self, text: str) -> Candidate:
         """The candidate that a person means: its number, the id of the session whose winner it is, or digits of its digest.
@@ -198,8 +233,12 @@ class Stemma:
         return found[-1]
 
     def _runner(
-        self, model: str | None, scorer: str | Scorer, judge: str | None, *, budget: Budget, concurrency: int
-    ) -> Runner:
+        self, model: str | None, scorer: "str | Scorer", judge: str | None, *, budget: "Budget", concurrency: int
+    ) -> "Runner":
+        from stemma.evaluate.calls import Calls
+        from stemma.evaluate.memo import Journal
+        from stemma.evaluate.runner import Runner
+
         journal = Journal(self.scope, self.memo)
         calls = Calls(self.memo, journal, budget, self.clock, concurrency=concurrency)
         asked = None if judge is None else self.target(judge)
@@ -214,5 +253,7 @@ def open_stemma(*, models: Mapping[str, "Model"] | None = None, clock: Clock | N
     return Stemma(Settings.read(**settings), models=models, clock=clock)
 
 
-def _scorer(scorer: str | Scorer, judge: str | None) -> Scorer:
+def _scorer(scorer: "str | Scorer", judge: str | None) -> "Scorer":
+    from stemma.evaluate.scorers import scorer_named
+
     return scorer_named(scorer, judge_model=judge) if isinstance(scorer, str) else scorer

@@ -154,8 +154,6 @@ class Candidates:
             }
             for number, score, reason in verdicts
         ]
-        if not rows:
-            return
         statement = (
             update(candidates)
             .where(candidates.c.id == bindparam("key"), candidates.c.session == session.number)
@@ -163,9 +161,13 @@ class Candidates:
             .values(score=bindparam("score"), reason=bindparam("reason"), status=bindparam("status"))
         )
         with self._scope.write() as tx:
-            judged = tx.connection.execute(statement, rows).rowcount
-            rejected = sum(1 for row in rows if row["reason"])
-            tx.record("candidates.judged", subject=session.id, data={"count": judged, "rejected": rejected})
+            rejected, scored = (
+                tx.connection.execute(statement, part).rowcount if part else 0
+                for part in ([row for row in rows if row["reason"]], [row for row in rows if not row["reason"]])
+            )
+            if rejected + scored:
+                told = {"count": rejected + scored, "rejected": rejected}
+                tx.record("candidates.judged", subject=session.id, data=told)
 
 
 def admit(tx: Transaction, candidate_id: int) -> None:

@@ -24,9 +24,7 @@ Script: TypeAlias = Iterable[Scripted] | Callable[[str, str], Scripted | Awaitab
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a scripted model was asked: the texts, the settings and the JSON schema of the output, when one
-    was wanted.
-    """
+    """What a scripted model was asked: the texts, the settings and the JSON schema of the output, when one was wanted."""
 
     system: str
     user: str
@@ -36,8 +34,7 @@ class Call:
 
 
 class ScriptedModel(Model[None]):
-    """A pydantic-ai model that answers from a list, or from a function of (system, user); `calls` records
-    every request.
+    """A pydantic-ai model that answers from a list, or from a function of (system, user); `calls` records every request.
 
     An answer is a text, a whole ModelResponse, or an exception, which is raised: that is how a rate limit
     or a broken connection is played (``pydantic_ai.exceptions.ModelHTTPError(429, "scripted")``). A

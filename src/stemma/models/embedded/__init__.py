@@ -1,6 +1,4 @@
-"""The embedded model: small, deterministic, in this process, and dependent on nothing but the prompt it is
-given.
-"""
+"""The embedded model: small, deterministic, in this process, and dependent on nothing but the prompt it is given."""
 
 from stemma.models.embedded.answering import Answer
 from stemma.models.embedded.model import EmbeddedModel

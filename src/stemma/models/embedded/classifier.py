@@ -1,5 +1,4 @@
-"""Choosing a label: a prior from what the prompt says about each label, corrected by the prompt's
-demonstrations.
+"""Choosing a label: a prior from what the prompt says about each label, corrected by the prompt's demonstrations.
 
 Every likeness is a cosine in one weighted space, so a compiled prompt is a single matrix (place by label)
 and an answer costs one sparse product. The prior of a label is its likeness to its name and description;
@@ -28,7 +27,7 @@ _RIDGE = 0.03
 _STEPS = 40
 _PSEUDO_OFFSET = 0.25
 _SHARPNESS = 2.0  # softmax(2 x logits) is what calibrates
-_DECIMALS = 6  # rounded before argmax: the last bits of a sum depend on the machine
+_DECIMALS = 4  # rounded before argmax: the last bits of a float32 sum depend on the machine
 
 _LIST_BREAK = re.compile(r"[,;:()\n]")
 _PHRASE_BREAK = re.compile(r"[,;:()\n]|\s+(?:and|or)\s+")
@@ -37,9 +36,7 @@ _SHORTEST_LIST = 3  # parts; what has fewer is prose, whose meaning is lost when
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The label chosen and the probability given to it; no label when nothing in the prompt resembles the
-    input.
-    """
+    """The label chosen and the probability given to it; no label when nothing in the prompt resembles the input."""
 
     label: str | None
     confidence: float
@@ -66,7 +63,8 @@ class Classifier:
         if not logits.any():
             return Choice(None, 0.0)
         best = int(logits.argmax())
-        return Choice(self._names[best], float(1.0 / np.exp(_SHARPNESS * (logits - logits[best])).sum()))
+        sure = 1.0 / np.exp(_SHARPNESS * (logits - logits[best])).sum()
+        return Choice(self._names[best], round(float(sure), _DECIMALS))
 
     def _likeness(self, text: str) -> Matrix:
         code = self._codebook.code(text)
@@ -93,9 +91,7 @@ class Cues:
         self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
 
     def found_in(self, text: str) -> Matrix:
-        """The logits that the phrases in `text` add; a phrase counts once, and hides shorter ones inside
-        it.
-        """
+        """The logits that the phrases in `text` add; a phrase counts once, and hides shorter ones inside it."""
         if not self._effects:
             return self._none
         found = dict.fromkeys(self._pattern.findall(" ".join(text.lower().split())))
@@ -134,9 +130,7 @@ def _compiled(task: Task, codebook: Codebook) -> tuple[Rows, Rows]:
 
 
 def _described(labels: Sequence[Label], codebook: Codebook) -> Rows:
-    """What each label's description says: the text as a whole, and its phrases and cues, each of which
-    counts alike.
-    """
+    """What each label's description says: the text as a whole, and its phrases and cues, each of which counts alike."""
     pooled = np.zeros((len(labels), codebook.encoder.dimensions), np.float32)
     for row, label in zip(pooled, labels, strict=True):
         phrases = list(dict.fromkeys([*_phrases(label.description), *label.cues]))

@@ -115,9 +115,7 @@ def _marked_pairs(lines: list[str]) -> tuple[list[Shown], list[str], str | None]
 
 
 def _output_text(first: str, lines: list[str], place: int) -> tuple[str, int]:
-    """The output that begins with `first` before line `place`: that line, or the lines below it up to an
-    empty one.
-    """
+    """The output that begins with `first` before line `place`: that line, or the lines below it up to an empty one."""
     collected = [first.strip()] if first.strip() else []
     opened = first.count("{") - first.count("}")
     while place < len(lines) and (opened > 0 or not collected):
@@ -164,9 +162,7 @@ def _value(record: Mapping[str, object], names: str) -> str | None:
 
 
 def _arrow_pairs(lines: Iterable[str]) -> tuple[list[Shown], list[str]]:
-    """Lines such as ``"where is my card" -> card_arrival``; a condition before the arrow makes it a rule,
-    not a pair.
-    """
+    """Lines such as ``"where is my card" -> card_arrival``; a condition before the arrow makes it a rule, not a pair."""
     shown, rest = [], []
     for line in lines:
         match = _ARROW.match(line)

@@ -1,6 +1,4 @@
-"""Structured output: each field of a JSON schema filled by classifying, by finding a typed value, or by
-quoting.
-"""
+"""Structured output: each field of a JSON schema filled by classifying, by finding a typed value, or by quoting."""
 
 import json
 import re

@@ -1,6 +1,4 @@
-"""Texts as sparse whole-number vectors, remembered by text: what every likeness in the embedded model is
-reckoned from.
-"""
+"""Texts as sparse whole-number vectors, remembered by text: what every likeness in the embedded model is reckoned from."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -80,9 +78,7 @@ class Recent(Generic[Key, Value]):
             return value
 
     def keep(self, key: Key, value: Value) -> Value:
-        """Remember `value`, forgetting the values unused for longest where the limit asks for it; gives it
-        back.
-        """
+        """Remember `value`, forgetting the values unused for longest where the limit asks for it; gives it back."""
         with self._lock:
             if key in self._values:
                 self._total -= self._weigh(self._values.pop(key))

@@ -19,17 +19,14 @@ from stemma.models.encoders import Encoder
 from stemma.models.tokens import count_tokens
 
 _BEHAVIOUR = "1"
-"""Counts up whenever the same texts may get another answer than in the release before; results are
-remembered by it.
-"""
+"""Counts up whenever the same texts may get another answer than in the release before; results are remembered by it."""
 
 _TOOL_PLAN = Refusal("tool_plan", "choosing tools and planning their use takes a language model")
 _NOT_TEXT = Refusal("not_text", "the request holds images or files, and I read text alone")
 
 
 class EmbeddedModel(Model[None]):
-    """A small deterministic model in this process that answers from the prompt alone. It is not a language
-    model.
+    """A small deterministic model in this process that answers from the prompt alone. It is not a language model.
 
     It classifies and routes among labels the prompt names, answers and summarises by quoting the text it is
     given, and fills structured output where fields are closed or typed. Anything else it refuses: the

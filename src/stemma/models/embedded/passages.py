@@ -30,8 +30,7 @@ class Passages:
 
 
 def read_passages(text: str) -> Passages:
-    """`text` parted by ``Context:`` and ``Question:`` marks (or tags, or a fence) and their usual other
-    names.
+    """`text` parted by ``Context:`` and ``Question:`` marks (or tags, or a fence) and their usual other names.
 
     >>> read_passages("Context: Cards arrive in a week. Fees are shown.\\nQuestion: When does it arrive?")
     Passages(context='Cards arrive in a week. Fees are shown.', question='When does it arrive?', rest='')

@@ -108,9 +108,7 @@ def _rarity(held: int, count: int) -> float:
 
 
 def _stem(word: str) -> str:
-    """`word` without the commonest English endings: enough for 'cards' to meet 'card' and 'arrived'
-    'arrives'.
-    """
+    """`word` without the commonest English endings: enough for 'cards' to meet 'card' and 'arrived' 'arrives'."""
     for ending in ("ingly", "edly", "ing", "ies", "ied", "ed", "es", "ly", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]

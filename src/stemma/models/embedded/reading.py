@@ -6,16 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stemma.models.embedded.demonstrations import part_demonstrations, unmarked, unquoted
-from stemma.models.embedded.labels import find_labels
+from stemma.models.embedded.labels import CHOOSING, find_labels
 from stemma.models.embedded.passages import read_passages
 from stemma.models.embedded.rules import apply_rules
 from stemma.models.embedded.task import Kind, Label, Refusal, Shown, Task
 
-_CHOOSING = re.compile(
-    r"\b(?:classif\w*|categori[sz]\w*|label\w*|rout(?:e|es|ed|ing)|triage|tag|assign|sort|intents?|choose|pick|"
-    r"select|detect|identify|sentiment|decide|which (?:of|team|queue|category|label))\b",
-    re.IGNORECASE,
-)
 _TEXT_NAME = r"(?:context|passage|document|text|article|sources?|help ?cent(?:er|re))"
 _ANSWERING = re.compile(
     r"\b(?:quot(?:e|es|ing)|(?:extract|find) (?:the|a) (?:sentence|passage|answer)|relevant (?:passage|sentence)|"
@@ -63,8 +58,7 @@ _LARGEST_EXAMPLE_LABEL = 6  # words
 
 
 def read_task(prompt: str, *, turns: Sequence[tuple[str, str]] = ()) -> Task:
-    """The task that `prompt` sets. Earlier `turns` of the conversation (input, answer) count as
-    demonstrations.
+    """The task that `prompt` sets. Earlier `turns` of the conversation (input, answer) count as demonstrations.
 
     >>> task = read_task("Route the ticket.\\n\\nLabels:\\n- billing: invoices, refunds\\n- shipping: parcels")
     >>> task.kind.value, [label.name for label in task.labels]
@@ -119,7 +113,7 @@ def _refusal(prompt: str) -> Refusal:
     for code, pattern, reason in _BEYOND:
         if pattern.search(prompt):
             return Refusal(code, reason)
-    if _CHOOSING.search(prompt):
+    if CHOOSING.search(prompt):
         return Refusal(
             "no_labels", "the prompt names no labels to choose from; list them under 'Labels:' or show demonstrations"
         )
@@ -158,13 +152,11 @@ def _asked_key(prompt: str) -> str | None:
 
 
 def _label_like(rest: str, shown: Sequence[Shown]) -> list[str]:
-    """The outputs of the demonstrations, where they can be labels: short, and shared, or the prompt asks to
-    choose.
-    """
+    """The outputs of the demonstrations, where they can be labels: short, and shared, or the prompt asks to choose."""
     outputs = [one.output for one in shown]
     if any(len(output.split()) > _LARGEST_EXAMPLE_LABEL or "\n" in output for output in outputs):
         return []
-    if len(set(outputs)) == len(outputs) and not _CHOOSING.search(rest):
+    if len(set(outputs)) == len(outputs) and not CHOOSING.search(rest):
         return []
     return outputs
 

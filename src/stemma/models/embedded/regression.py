@@ -1,5 +1,4 @@
-"""Kernel multinomial logistic regression with an offset, in the few steps that a prompt's demonstrations
-need.
+"""Kernel multinomial logistic regression with an offset, in the few steps that a prompt's demonstrations need.
 
 Minimises, over coefficients A (demonstration by label), the cross-entropy of softmax(offset + K A) plus
 ridge / 2 x trace(A' K A). Each step minimises the quadratic bound of Böhning (1992), whose curvature is the

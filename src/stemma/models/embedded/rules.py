@@ -1,6 +1,4 @@
-"""Finding the sentences of a prompt that say when a label applies: conditions, exclusions, and what to do
-otherwise.
-"""
+"""Finding the sentences of a prompt that say when a label applies: conditions, exclusions, and what to do otherwise."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,4 @@
-"""Finding a typed value in a text: an e-mail address, an amount, a date, an identifier, a number. Nothing
-is guessed.
-"""
+"""Finding a typed value in a text: an e-mail address, an amount, a date, an identifier, a number. Nothing is guessed."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -79,8 +77,7 @@ _NUMERIC = _type("", _plainly(_NUMBER))
 
 
 def typed_value(text: str, *, name: str, about: str = "", numeric: bool = False) -> str | None:
-    """The value in `text` that a field `name` with the description `about` asks for; none where there is
-    none.
+    """The value in `text` that a field `name` with the description `about` asks for; none where there is none.
 
     Dates are given in ISO form, day before month where figures alone leave it open. Of several values the
     one that words of the field's name come just before is taken, else the first.

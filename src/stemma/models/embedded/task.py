@@ -1,6 +1,6 @@
 """What a prompt asks for, as a record: the one thing that reading produces and answering consumes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -37,9 +37,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the model does not answer: a stable `code` and a `reason` that ends the sentence 'I cannot do
-    this: …'.
-    """
+    """Why the model does not answer: a stable `code` and a `reason` that ends the sentence 'I cannot do this: …'."""
 
     code: str
     reason: str
@@ -62,4 +60,4 @@ class Task:
     context: str = ""
     sentences: int = 1
     unanswerable: str | None = None
-    refusal: Refusal | None = field(default=None)
+    refusal: Refusal | None = None

@@ -10,9 +10,7 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 
 class Encoder(Protocol):
-    """Texts to vectors. `name` is stated with every result that depended on it; `dimensions` is the
-    vectors' length.
-    """
+    """Texts to vectors. `name` is stated with every result that depended on it; `dimensions` is the vectors' length."""
 
     @property
     def name(self) -> str: ...
@@ -21,7 +19,5 @@ class Encoder(Protocol):
     def dimensions(self) -> int: ...
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """One row a text, of length one; a text without any word is a row of zeros. Equal texts give equal
-        rows.
-        """
+        """One row a text, of length one; a text without any word is a row of zeros. Equal texts give equal rows."""
         ...

@@ -1,5 +1,4 @@
-"""An encoder without weights: words, word pairs, openings and the character n-grams of words, hashed into
-buckets.
+"""An encoder without weights: words, word pairs, openings and the character n-grams of words, hashed into buckets.
 
 The hashing trick with signs (Weinberger et al., 2009): a feature adds +1 or -1 to one of `dimensions`
 buckets, so that collisions cancel out on average. Character n-grams that stay inside a word stand in for
@@ -24,9 +23,7 @@ _SPACE = ord(" ")
 
 
 def words_of(text: str) -> list[str]:
-    """The words of `text` in lower case; underscores, hyphens and punctuation part words, apostrophes do
-    not.
-    """
+    """The words of `text` in lower case; underscores, hyphens and punctuation part words, apostrophes do not."""
     return _WORD.findall(text.lower())
 
 

@@ -1,5 +1,6 @@
 """An operator that fills a prompt with the examples that stand best for all the others."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -15,6 +16,7 @@ from stemma.registry.prompt import Demonstration, Prompt
 _COST_POWER = 0.5  # how far a long example is held against it: 0 not at all, 1 in proportion to its tokens
 _MOST_WEIGHED = 60  # cases of one label that are compared with each other; a larger label is sampled
 _LEAST_LUCK = 0.7
+_HEADING = count_tokens("Examples:")
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class CoverDemonstrations:
         for case in task.demonstrable(parent.prompt):
             groups.setdefault((task.labels and case.expected) or "", []).append(case)
         turns = [_representatives(groups[label], rng) for label in sorted(groups)]
-        left = int(self.share * task.token_cap) - prompt_tokens(parent.prompt)
+        left = int(self.share * task.token_cap) - prompt_tokens(parent.prompt) - _HEADING
         chosen: list[Demonstration] = []
         while turns:
             rng.shuffle(turns)
@@ -59,7 +61,8 @@ def _representatives(cases: Sequence[Case], rng: Random) -> Iterator[Demonstrati
 
     def worth(place: int) -> float:
         gain = sum(max(0.0, like - best) for like, best in zip(alike[place], reached, strict=True))
-        return round(gain / _tokens(examples[place]) ** _COST_POWER * rng.uniform(_LEAST_LUCK, 1.0), 9)
+        cost = math.pow(_tokens(examples[place]), _COST_POWER)
+        return round(gain / cost * rng.uniform(_LEAST_LUCK, 1.0), 9)
 
     while waiting:
         best = max(waiting, key=worth)

@@ -11,7 +11,7 @@ from stemma.evaluate.data import Case
 from stemma.optimize.individual import Individual
 from stemma.optimize.operators.descriptions import weighted_label
 from stemma.optimize.task import Task, demonstration_of, shown_input
-from stemma.registry.prompt import Demonstration, Prompt
+from stemma.registry.prompt import Prompt
 
 _ERROR_GUIDED = 0.5
 _WORD = re.compile(r"\w+")
@@ -19,32 +19,19 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class AddDemonstrations:
-    """Adds one example, or `each` for every label; labels with wrong answers and few examples come first.
+    """Adds one example. Labels with wrong answers and few examples come first.
 
-    Half of the single additions are guided by an error: the pool's case most like one that was answered wrongly.
+    Half of the additions are guided by an error: the pool's case most like one that was answered wrongly.
     """
 
-    each: int | None = None
     name: str = "add_demonstration"
 
     def vary(self, parent: Individual, task: Task, rng: Random) -> Prompt | None:
-        if self.each is not None:
-            return self._for_every_label(parent.prompt, task, rng, self.each)
         available = task.demonstrable(parent.prompt)
         if not available:
             return None
         case = _like_an_error(parent, task, available, rng) if rng.random() < _ERROR_GUIDED else None
-        return _with(parent.prompt, [case or _for_weak_label(parent, task, available, rng)], rng)
-
-    def _for_every_label(self, prompt: Prompt, task: Task, rng: Random, each: int) -> Prompt | None:
-        available = task.demonstrable(prompt)
-        if not task.labels:
-            return _with(prompt, rng.sample(available, min(4 * each, len(available))), rng) if available else None
-        chosen: list[Case] = []
-        for label in task.labels:
-            cases = [case for case in available if case.expected == label]
-            chosen += rng.sample(cases, min(each, len(cases)))
-        return _with(prompt, chosen, rng) if chosen else None
+        return _with(parent.prompt, case or _for_weak_label(parent, task, available, rng), rng)
 
 
 @dataclass(frozen=True)
@@ -104,10 +91,9 @@ def _for_weak_label(parent: Individual, task: Task, available: Sequence[Case], r
     return rng.choice([case for case in available if case.expected == label])
 
 
-def _with(prompt: Prompt, cases: Sequence[Case], rng: Random) -> Prompt:
-    shown: list[Demonstration] = list(prompt.demonstrations)
-    for case in cases:
-        shown.insert(rng.randint(0, len(shown)), demonstration_of(case))
+def _with(prompt: Prompt, case: Case, rng: Random) -> Prompt:
+    shown = list(prompt.demonstrations)
+    shown.insert(rng.randint(0, len(shown)), demonstration_of(case))
     return prompt.with_(demonstrations=tuple(shown))
 
 
