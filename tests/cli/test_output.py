@@ -44,9 +44,7 @@ def test_json_takes_read_only_values(capsys: pytest.CaptureFixture[str]) -> None
     """Frozen mappings and tuples, of which results are made, are JSON objects and lists."""
     frozen: Mapping[str, object] = MappingProxyType({"ci95": (0.1, 0.2), "of": MappingProxyType({"n": 3})})
     print_json(frozen)
-    assert capsys.readouterr().out == (
-        '{\n  "ci95": [\n    0.1,\n    0.2\n  ],\n  "of": {\n    "n": 3\n  }\n}\n'
-    )
+    assert capsys.readouterr().out == ('{\n  "ci95": [\n    0.1,\n    0.2\n  ],\n  "of": {\n    "n": 3\n  }\n}\n')
 
 
 @pytest.mark.parametrize(("text", "line"), [("as it is", "as it is"), ("two\nlines of it", "two line…")])

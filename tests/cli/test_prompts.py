@@ -6,11 +6,11 @@ import pytest
 from tests.cli.terminal import Terminal
 
 LOG = """\
-2  2b7d21ea75ab
+2  eadb0649a00e
    DATE  user:ada
    Describe the labels
    and say why
-1  3e9e2fde5aa3  [production]
+1  e141400b541c  [production]
    DATE  user:ada
    by hand
 """

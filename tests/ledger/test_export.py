@@ -14,7 +14,7 @@ from stemma.ledger import Event, Ledger, PublicKey, Signer, export, verify_expor
 from stemma.store import Store
 from stemma.testing.clock import VirtualClock
 
-HEADER = b'{"format":"stemma-ledger","version":1,"public_key":%s,"checkpoints":%s,"head":%s}\n'
+HEADER = b'{"checkpoints":%s,"format":"stemma-ledger","head":%s,"public_key":%s,"version":1}\n'
 HEADER_LINES = 3  # a header and two checkpoints
 
 
@@ -85,6 +85,16 @@ def test_any_changed_byte_is_found(tmp_path: Path, lines: list[bytes], data: st.
         assert found_at == number + 1
 
 
+def test_another_spelling_of_the_same_value_is_found(tmp_path: Path, lines: list[bytes]) -> None:
+    """Capitals in a hash, in the head or behind an entry, are not what was written."""
+    for number, start in ((0, b'"frontier":"'), (HEADER_LINES, b'"leaf":"')):
+        before, opening, digits = lines[number].partition(start)
+        changed = before + opening + digits[:40].upper() + digits[40:]
+        assert changed != lines[number]
+        with pytest.raises(InvalidData, match=rf"log.jsonl:{number + 1}: "):
+            verify_export(write(tmp_path, [*lines[:number], changed, *lines[number + 1 :]]))
+
+
 def where_it_fails(path: Path, key: PublicKey) -> int | None:
     """The line that verification names, 0 when it names none, None when it finds nothing wrong."""
     try:
@@ -133,16 +143,18 @@ def test_a_file_cut_off_names_the_line(tmp_path: Path, lines: list[bytes]) -> No
         (b"", "log.jsonl:1: not JSON"),
         (b"\xff\xfe garbage", "log.jsonl:1: not JSON"),
         (b"[" * 200_000, "log.jsonl:1: not JSON"),
-        (b'{"name": "something else"}\n', "log.jsonl:1: not an exported audit log"),
+        (b'{"size":1e999}\n', "log.jsonl:1: not JSON"),
+        (b'{"name": "something else"}\n', "log.jsonl:1: not a line of an exported audit log"),
+        (b'{"name":"something else"}\n', "log.jsonl:1: not an exported audit log"),
         (b'{"format":"stemma-ledger","version":2}\n', "version 2 .*upgrade with"),
         (b'{"format":"stemma-ledger","version":1}\n', "log.jsonl:1: the first line is damaged: 'public_key'"),
-        (HEADER % (b'"x"', b"0", b"null"), "not a public key"),
-        (HEADER % (b"7", b"0", b"null"), "first line is damaged"),
-        (HEADER % (b"null", b"[]", b"null"), "first line is damaged"),
-        (HEADER % (b"null", b"0", b'{"size":1}'), "first line is damaged"),
-        (HEADER % (b"null", b"0", b'{"frontier":"x","size":0,"tip":""}'), "first line is damaged"),
-        (HEADER % (b"null", b"9", b"null") + b'{"size":1}\n', "log.jsonl:2: not a checkpoint"),
-        (HEADER % (b"null", b"0", b"null") + b'{"size":1}\n', "log.jsonl:2: not an entry"),
+        (HEADER % (b"0", b"null", b'"x"'), "not a public key"),
+        (HEADER % (b"0", b"null", b"7"), "first line is damaged"),
+        (HEADER % (b"[]", b"null", b"null"), "first line is damaged"),
+        (HEADER % (b"0", b'{"size":1}', b"null"), "first line is damaged"),
+        (HEADER % (b"0", b'{"frontier":"x","size":0,"tip":""}', b"null"), "first line is damaged"),
+        (HEADER % (b"9", b"null", b"null") + b'{"size":1}\n', "log.jsonl:2: not a checkpoint"),
+        (HEADER % (b"0", b"null", b"null") + b'{"size":1}\n', "log.jsonl:2: not an entry"),
     ],
 )
 def test_what_is_no_export_is_a_clear_error(tmp_path: Path, content: bytes, problem: str) -> None:

@@ -227,6 +227,16 @@ def test_a_run_rewritten_with_its_chain_is_narrowed_to_checkpoints(
     assert found.signed_size <= at
 
 
+@given(logs(least=2), st.integers(1, 25))
+def test_an_entry_rewritten_under_a_fitting_head_is_named_by_the_next(drawn: tuple[Log, int], batch: int) -> None:
+    """Without any checkpoint, an entry rewritten together with the whole tree still differs from what the next one says."""
+    kept, at = drawn
+    if at < len(kept.rows) - 1:
+        changed = kept.with_row(at, kept.rows[at].rewritten(kept.rows[at].body.replace(b'"ada"', b'"eve"')))
+        fitted = replace(changed, notes=(), head=head_of(changed.rows))
+        assert named(fitted.verified(batch=batch, key=False)) == at
+
+
 def test_what_is_rewritten_behind_the_last_signature_is_not_called_signed() -> None:
     """A rewrite of everything behind the last checkpoint cannot be found; the signed size says how far to believe."""
     kept = log(10, 6)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from dbos import DBOS
+from dbos import DBOS, DBOSConfig
 
 from stemma.core.errors import Conflict, InvalidInput, NotConfigured
 from stemma.network.durable import Durable
@@ -152,10 +152,11 @@ def test_store_in_memory_is_refused() -> None:
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_somebody_elses_dbos_is_left_alone(store: Store) -> None:
     """In a process whose application uses DBOS itself, agents are refused and that application goes on."""
-    DBOS(config={"name": "another", "system_database_url": "sqlite://", "log_level": "ERROR"})
+    config: DBOSConfig = {"name": "another", "system_database_url": "sqlite://", "log_level": "ERROR"}
+    other = DBOS(config=config)
     try:
         with pytest.raises(NotConfigured, match="another process"):
             Work().serve(store, "w.1")
-        assert DBOS.logger is not None
+        assert DBOS(config=config) is other  # DBOS gives out the one instance there is
     finally:
         DBOS.destroy(destroy_registry=True)

@@ -10,10 +10,13 @@ import pytest
 from pydantic_ai.exceptions import ModelHTTPError
 from tests.network.desks import effects, networks_on, rule, tickets
 
-from stemma.core.errors import Conflict, InvalidData, InvalidInput, InvalidName, NotFound
+from stemma.core.clock import SystemClock
+from stemma.core.errors import Conflict, InvalidData, InvalidInput, InvalidName, NotFound, StoreDamaged
 from stemma.core.trust import Integrity
+from stemma.ledger import Ledger
 from stemma.ledger.scope import Scope
 from stemma.network import Manifest, Networks, RunProgress, RunStatus, load_manifest
+from stemma.store import Store
 from stemma.testing.clock import VirtualClock
 from stemma.testing.scripted import ScriptedModel
 
@@ -264,6 +267,21 @@ def test_reference_the_registry_lacks(networks: Networks, desk: Path) -> None:
     path.write_text(path.read_text().replace("support/triage@production", "support/triage@staging"))
     with pytest.raises(InvalidData, match=r"stemma\.yaml:5: 'prompt' of agent 'triage'"):
         networks.run(load_manifest(path), tickets(1))
+
+
+@on_sqlite
+def test_engine_of_another_store_is_noticed(tmp_path: Path, store_url: str, manifest: Manifest) -> None:
+    """When the store is gone and the engine's database is not, no run passes for done that the store knows nothing of."""
+    for attempt in ("first", "second"):
+        store, clock = Store.open(store_url), SystemClock()
+        networks = networks_on(Scope(store, Ledger(store, clock), clock, "ada"), ScriptedModel(rule))
+        if attempt == "first":
+            networks.run(manifest, tickets(1))
+        else:
+            with pytest.raises(StoreDamaged, match="belong together"):
+                networks.run(manifest, tickets(1))
+        store.close()
+        (tmp_path / "stemma.db").unlink()
 
 
 @on_sqlite

@@ -78,8 +78,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts: dict[str, str] = {}
     while len(texts) < 120:
         label = sorted(_WORDS)[len(texts) % 3]
-        words = rng.sample(_WORDS[label], 2)
-        texts.setdefault(f"{rng.choice(_FILLERS)} {words[0]} and the {words[1]}", label)
+        words = [*rng.sample(_WORDS[label], 2), rng.choice(_WORDS[rng.choice(sorted(_WORDS))])]
+        rng.shuffle(words)
+        texts.setdefault(f"{rng.choice(_FILLERS)} {words[0]} or the {words[1]} and the {words[2]}", label)
     rows = list(texts.items())
     for name, part in (("train", rows[:60]), ("holdout", rows[60:90])):
         with (folder / f"{name}.csv").open("w", newline="") as file:
@@ -89,7 +90,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def assignment(folder: Path) -> Assignment:
-    """A prompt with label names only, which say nothing, and examples that say enough."""
+    """A prompt with label names only, which say nothing, and examples that say most of it."""
 
     def read(name: str) -> Dataset:
         return read_dataset(folder / name, inputs=["text"], expected="queue")

@@ -95,7 +95,9 @@ def test_few_cases_prove_little(arena_on: Callable[..., Arena]) -> None:
     best = started(arena)
     lucky = Individual(99, right(90).prompt, "test", (), best.tokens, dict.fromkeys(list(best.wrong)[:2], 1.0))
     assert arena.fitness(best) < arena.fitness(lucky) < (best.mean or 0) + 2 / len(best.scores) + 1e-9
-    unlucky = Individual(98, right(10).prompt, "test", (), best.tokens, dict.fromkeys(set(best.scores) - set(best.wrong), 0.0))
+    unlucky = Individual(
+        98, right(10).prompt, "test", (), best.tokens, dict.fromkeys(set(best.scores) - set(best.wrong), 0.0)
+    )
     assert arena.fitness(unlucky) < arena.fitness(best)
 
 

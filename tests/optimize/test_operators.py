@@ -36,7 +36,6 @@ SEED = Prompt("Sort this for {{team}}.\nUse the list.\n\nLabels:\n- north\n- sou
 OPERATORS: Sequence[Operator] = (
     AddDemonstrations(),
     CoverDemonstrations(),
-    CoverDemonstrations(share=0.7),
     DescribeLabels(),
     DescribeLabels(share=1.0),
     DropDemonstration(),
@@ -83,21 +82,22 @@ def test_any_sequence_of_operators_writes_valid_prompts(
 @pytest.mark.parametrize("operator", OPERATORS, ids=repr)
 def test_the_same_randomness_writes_the_same(operator: Operator) -> None:
     """An operator depends on its parent, the task and its random generator alone."""
-    of = parent(written(CoverDemonstrations(share=0.5), parent()), {0: "north"})
+    of = parent(written(CoverDemonstrations(), parent(), Task(POOL, VAL, token_cap=80)), {0: "north"})
     assert operator.vary(of, TASK, Random(7)) == operator.vary(of, TASK, Random(7))
 
 
-@given(seed=st.integers(0, 10**6), cap=st.integers(1, 400), share=st.floats(0.1, 1.0))
-def test_covering_keeps_to_its_share_of_the_cap(seed: int, cap: int, share: float) -> None:
-    """A prompt that was within the part of the cap it may fill still is; one that was not is left alone."""
-    task = Task(POOL, VAL, token_cap=cap)
-    prompt = CoverDemonstrations(share=share).vary(parent(), task, Random(seed))
-    assert prompt is None or prompt_tokens(prompt) <= share * cap
+@given(seed=st.integers(0, 10**6), cap=st.integers(1, 400))
+def test_covering_keeps_to_the_cap(seed: int, cap: int) -> None:
+    """A prompt that was within the cap still is; one that was not is left alone."""
+    prompt = CoverDemonstrations().vary(parent(), Task(POOL, VAL, token_cap=cap), Random(seed))
+    assert prompt is None or prompt_tokens(prompt) <= cap
 
 
 def test_covering_shows_all_labels_alike() -> None:
     """Where there is room for some of the pool only, the labels' counts differ by one at most."""
-    counts = Counter(shown.output for shown in written(CoverDemonstrations(share=0.3), parent()).demonstrations)
+    counts = Counter(
+        shown.output for shown in written(CoverDemonstrations(), parent(), Task(POOL, VAL, token_cap=90)).demonstrations
+    )
     assert set(counts) == set(LABELS)
     assert max(counts.values()) - min(counts.values()) <= 1
 
@@ -105,15 +105,17 @@ def test_covering_shows_all_labels_alike() -> None:
 def test_covering_prefers_what_stands_for_others() -> None:
     """The first example of a label is one that is like the others, not the odd one out."""
     cases = [Case({"text": f"the card is lost {n}"}, "card", n) for n in range(6)]
-    task = Task((*cases, Case({"text": "zebra crossing"}, "card", 9)), VAL, token_cap=60)
+    task = Task((*cases, Case({"text": "zebra crossing"}, "card", 9)), VAL, token_cap=30)
     for seed in range(10):
-        shown = written(CoverDemonstrations(share=0.5), parent(Prompt("Choose.")), task, seed).demonstrations
+        shown = written(CoverDemonstrations(), parent(Prompt("Choose.")), task, seed).demonstrations
         assert shown[0].input.startswith("the card")
 
 
 def test_an_error_calls_for_an_example_like_it() -> None:
     """Half of the additions show the case of the missed label that is most like the missed one."""
-    added = [written(AddDemonstrations(), parent(wrong={0: "north"}), seed=seed).demonstrations[0] for seed in range(40)]
+    added = [
+        written(AddDemonstrations(), parent(wrong={0: "north"}), seed=seed).demonstrations[0] for seed in range(40)
+    ]
     assert added.count(demonstration_of(POOL[7])) > 15
     assert POOL[7].inputs["text"] == "parcel 4 is late"
 
@@ -140,7 +142,8 @@ def test_descriptions_are_mined_from_the_label_s_own_examples() -> None:
     described = written(DescribeLabels(share=1.0), parent())
     assert "grinder" in Anatomy.of(described.instructions, LABELS).descriptions["north"]
     changed = Counter(
-        "north" if "grinder" in written(DescribeLabels(), parent(wrong={0: "south", 1: "south"}), seed=seed).instructions
+        "north"
+        if "grinder" in written(DescribeLabels(), parent(wrong={0: "south", 1: "south"}), seed=seed).instructions
         else "south"
         for seed in range(60)
     )

@@ -1,6 +1,6 @@
 """What changed between two prompts."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stemma.registry.difference import difference
@@ -19,6 +19,8 @@ prompts = st.builds(
 
 
 @given(prompts, prompts)
+@example(Prompt("a"), Prompt("a\n"))
+@example(Prompt("a", settings={"top": 1}), Prompt("a", settings={"top": 1.0}))
 def test_a_difference_is_empty_exactly_when_nothing_changed(old: Prompt, new: Prompt) -> None:
     """Two prompts with other digests always show a changed line, a final newline included; equal ones show none."""
     assert bool(difference(old, new)) == (old.digest != new.digest)

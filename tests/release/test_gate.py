@@ -199,7 +199,6 @@ def test_nothing_is_released_without_a_pass(room: Room) -> None:
     passed, failed = room.judge(RIGHT, WRONG), room.judge(WRONG, RIGHT)
     before = room.kinds()
     for candidate, verdict in (
-        (wrong, failed),
         (wrong, passed),
         (wrong, replace(failed, outcome="PASS")),
         (wrong, replace(passed, candidate=WRONG.digest)),
@@ -207,6 +206,9 @@ def test_nothing_is_released_without_a_pass(room: Room) -> None:
     ):
         with pytest.raises(Refused):
             room.gate.release("triage", candidate, verdict, label="production")
+    with pytest.raises(Refused) as refusal:
+        room.gate.release("triage", wrong, failed)
+    assert refusal.value.reasons == failed.reasons
     with pytest.raises(NotFound):
         room.gate.release("triage", 404, passed)
     assert room.prompts.ls() == []

@@ -120,6 +120,8 @@ def run(arguments: Sequence[str]) -> int:
         # Python flushes standard output once more as it ends, and would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    if code == INTERRUPTED:  # newer Typers make an exit code of Ctrl-C, older ones raise Abort
+        sys.stderr.write("interrupted\n")
     return code if isinstance(code, int) else 0
 
 

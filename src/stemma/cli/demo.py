@@ -56,7 +56,7 @@ def demo(
         "stemma-demo"
     ),
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same digests.")] = 7,
-    max_calls: Annotated[int, typer.Option("--max-calls", min=500, help="Questions the search may ask.")] = 3500,
+    max_calls: Annotated[int, typer.Option("--max-calls", min=1600, help="Questions the search may ask.")] = 3500,
     as_json: Json = False,
 ) -> None:
     """See a prompt evolve, pass the gate and go to work in a network of agents. No key, no network, under a minute.

@@ -102,9 +102,14 @@ class _Lines:
         line = self.file.readline(_LONGEST_LINE)
         self.read += 1
         try:
-            return json.loads(line)
-        except (ValueError, RecursionError) as error:
+            parsed = json.loads(line)
+            # Two spellings of the same value would let a line be changed without its being noticed.
+            is_canonical = canonical_json(parsed) + b"\n" == line
+        except (ValueError, RecursionError, InvalidInput) as error:
             raise InvalidData(self.path, "not JSON, so this is not an exported audit log", line=self.read) from error
+        if not is_canonical:
+            raise InvalidData(self.path, "not a line of an exported audit log: not canonical JSON", line=self.read)
+        return parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,7 @@ class _Header:
             )
         try:
             key, checkpoints, head = stored["public_key"], stored["checkpoints"], stored["head"]
-            return cls(
+            header = cls(
                 None if key is None else PublicKey.parse(key),
                 operator.index(checkpoints),
                 head
@@ -147,6 +152,9 @@ class _Header:
             )
         except (KeyError, TypeError, ValueError, AttributeError, InvalidInput) as error:
             raise InvalidData(lines.path, f"the first line is damaged: {error}", line=1) from error
+        if header.to_json() != stored:  # hexadecimal has capitals, too
+            raise InvalidData(lines.path, "the first line is damaged", line=1)
+        return header
 
 
 def _batches(lines: _Lines) -> Iterator[Batch]:

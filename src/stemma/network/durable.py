@@ -144,7 +144,9 @@ class Durable:
 
     async def _launch(self, engine: Engine | None, workflows: Mapping[str, Workflow]) -> None:
         # DBOS adds a handler of its own to a logger that has none. It stays reachable for whoever configures logging.
-        logging.getLogger("dbos").addHandler(logging.NullHandler())
+        logger = logging.getLogger("dbos")
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
         _refuse_second_instance()
         assert self._lease is not None
         config: DBOSConfig = {
@@ -154,7 +156,6 @@ class Durable:
             "serializer": cast(Serializer, self._codec),
             "enable_otlp": False,
             "log_level": "ERROR",
-            "notification_listener_polling_interval_sec": 0.05,
         }
         if engine is not None:
             config["system_database_engine"] = engine
@@ -204,8 +205,10 @@ class Durable:
         if self._tasks:
             await asyncio.wait(self._tasks)
         # DBOS joins threads that may be waiting for this very loop, so it is shut down from a thread of its own.
-        with ThreadPoolExecutor(1) as thread:
-            await asyncio.get_running_loop().run_in_executor(thread, lambda: DBOS.destroy(destroy_registry=True))
+        if self._dbos is not None:
+            with ThreadPoolExecutor(1) as thread:
+                await asyncio.get_running_loop().run_in_executor(thread, lambda: DBOS.destroy(destroy_registry=True))
+            self._dbos = None
         if engine is not None:
             engine.dispose()
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from stemma.core.digests import digest
-from stemma.core.errors import Conflict, InvalidInput, InvalidName
+from stemma.core.errors import Conflict, InvalidInput, InvalidName, StoreDamaged
 from stemma.ledger.scope import Scope
 from stemma.network.caller import ModelCaller, Models
 from stemma.network.manifest import Manifest
@@ -64,13 +64,14 @@ class Networks:
         workflows = Workflows(self._scope.store, self._records, caller)
         started = self._scope.clock.monotonic()
         workflows.serve(name, self._records.batch(name), concurrency=concurrency, progress=progress)
-        return BatchResult(
-            name,
-            tuple(self._records.batch(name)),
-            sum(run.status is not RunStatus.WAITING for run in begun),
-            caller.calls,
-            self._scope.clock.monotonic() - started,
-        )
+        runs = tuple(self._records.batch(name))
+        if not all(run.status.is_final for run in runs):
+            raise StoreDamaged(
+                f"store {self._scope.store.name!r} does not know the runs that the engine's database beside it has ended; "
+                "the two belong together: restore both from one backup, or remove the engine's (*.dbos.db, schema 'dbos')"
+            )
+        resumed = sum(run.status is not RunStatus.WAITING for run in begun)
+        return BatchResult(name, runs, resumed, caller.calls, self._scope.clock.monotonic() - started)
 
     def ls(self, *, limit: int = 50) -> list[Run]:
         """The newest runs, newest first."""

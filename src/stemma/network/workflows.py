@@ -26,6 +26,7 @@ class Workflows:
         self._durable = Durable(store, version=VERSION, types={"reply": Reply})
         self._records = records
         self._caller = caller
+        self._sent: dict[str, tuple[Message, Role]] = {}
 
     def serve(self, batch: str, runs: Sequence[Run], *, concurrency: int, progress: Listener | None) -> None:
         """Brings every run of the batch to its end, `concurrency` of them at a time."""
@@ -40,13 +41,17 @@ class Workflows:
         await self._durable.in_thread(self._records.finish, run_id, outcome, last)
         return outcome.status.value
 
-    async def _ask(self, _role: Role, message: Message) -> Reply:
+    async def _ask(self, role: Role, message: Message) -> Reply:
         await self._durable.in_thread(self._records.send, message)
+        self._sent[message.id] = message, role
         reply: Reply = await self._durable.result("answer", message.id)
         return reply
 
     async def _answer(self, message_id: str) -> Reply:
-        message, role = await self._durable.in_thread(self._records.delivery, message_id)
+        sent = self._sent.pop(message_id, None)
+        if sent is None:  # by another process
+            sent = await self._durable.in_thread(self._records.delivery, message_id)
+        message, role = sent
         reply = await self._durable.step("model", self._caller.ask, role, message)
         await self._durable.in_thread(self._records.answered, message, role, reply)
         return reply

@@ -8,6 +8,7 @@ in each generation, so that no candidate is chosen for suiting the first ones.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from random import Random
 from statistics import fmean
 
@@ -63,7 +64,7 @@ class Arena:
         self._origin: Prompt | None = None
         self._best: Individual | None = None
         self._step = 0
-        self._judged: frozenset[int] = frozenset()
+        self._judged: dict[int, tuple[float | None, bool]] = {}
 
     # --- proposing ----------------------------------------------------------------------------------------------------
 
@@ -122,6 +123,18 @@ class Arena:
         """The fittest member that was tried on every validation case; the seed until there is one."""
         return self._best or next(iter(self._members.values()))
 
+    @cached_property
+    def population(self) -> int:
+        """How many make up a generation: as many as set, or as few as it takes to race the first on half of the budget.
+
+        A search that spends all it has on a first look at many candidates ends without having tried any one in full.
+        """
+        left = self.calls.budget.left
+        if left is None:
+            return self.settings.population
+        a_member = sum(block * _KEPT_EACH_ROUND**place for place, block in enumerate(self._blocks))
+        return min(self.settings.population, max(4, int((left - len(self.task.val)) / 2 / a_member)))
+
     @property
     def finished(self) -> bool:
         """Whether the target is met or the budget is spent."""
@@ -163,13 +176,14 @@ class Arena:
 
     def end_step(self, population: Sequence[Individual]) -> None:
         """Records what this step decided, and tells whoever watches."""
-        new = [member for member in self._members.values() if member.id not in self._judged]
-        survivors = {individual.id for individual in population}
+        survivors = {individual.id for individual in population} | {self.best.id}
+        judged = {member.id: (member.mean, member.id in survivors) for member in self._members.values()}
         verdicts = [
-            (member.id, member.mean, None if member.id in survivors else "others of its generation did better")
-            for member in new
+            (number, mean, None if survives else "others did better")
+            for number, (mean, survives) in judged.items()
+            if self._judged.get(number) != (mean, survives)
         ]
-        self._judged |= {member.id for member in new}
+        self._judged = judged
         state = {
             "population": [[individual.id, round(self.fitness(individual), 9)] for individual in population],
             "best": self.best.id,
@@ -189,7 +203,7 @@ class Arena:
                 Standing(
                     self._record.session.id,
                     self._step,
-                    self.settings.generations,
+                    self.settings.generations + 1,
                     mean,
                     len(self._members),
                     budget.total,

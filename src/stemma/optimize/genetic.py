@@ -34,12 +34,8 @@ _MUTATIONS: tuple[Operator, ...] = (
 _OPENINGS: tuple[tuple[Operator, ...], ...] = (
     (CoverDemonstrations(),),
     (CoverDemonstrations(),),
-    (CoverDemonstrations(),),
-    (DescribeLabels(share=0.5), CoverDemonstrations()),
     (DescribeLabels(share=0.5), CoverDemonstrations()),
     (DescribeLabels(share=1.0), CoverDemonstrations()),
-    (EditInstruction("add"), CoverDemonstrations()),
-    (DescribeLabels(share=1.0), CoverDemonstrations(share=0.5)),
 )
 _WRITERS: tuple[Operator, ...] = (Rephrase(), Reflect())
 _WRITTEN_SHARE = 0.3  # of the children, when a language model is there to write
@@ -69,25 +65,25 @@ class Genetic:
 
     async def search(self, seed: Prompt, arena: Arena) -> None:
         """Runs until the arena says that it is finished; the arena keeps what was found."""
-        settings = arena.settings
+        settings, size = arena.settings, arena.population
         [first] = arena.admit([Proposal(seed, "seed")])
         first = await arena.complete(first)
         arena.end_step([first])
         population = [first, *await arena.race(arena.admit(await self._opening(first, arena)))]
-        population = _fittest(population, arena, settings.population)
+        population = _fittest(population, arena, size)
         arena.end_step(population)
         for generation in range(1, settings.generations):
             if arena.finished:
                 break
-            elite = population[: max(1, round(settings.elite * settings.population))]
+            elite = population[: max(1, round(settings.elite * size))]
             elite = [await arena.complete(individual) for individual in elite[:3]] + elite[3:]
             children = arena.admit(await self._children(population, generation, arena))
-            population = _fittest([*elite, *await arena.race(children)], arena, settings.population)
+            population = _fittest([*elite, *await arena.race(children)], arena, size)
             arena.end_step(population)
 
     async def _opening(self, seed: Individual, arena: Arena) -> list[Proposal]:
         tasks: list[tuple[Individual, Sequence[Operator], Random]] = []
-        for slot in range(arena.settings.population - 1):
+        for slot in range(arena.population - 1):
             rng = Random(f"{arena.settings.seed}:0:{slot}")
             operators = self.writers if arena.writer and rng.random() < _WRITTEN_SHARE else None
             opening = [rng.choice(list(operators))] if operators else self.openings[slot % len(self.openings)]
@@ -97,7 +93,7 @@ class Genetic:
     async def _children(self, population: Sequence[Individual], generation: int, arena: Arena) -> list[Proposal]:
         settings = arena.settings
         births: list[_Birth] = []
-        for slot in range(settings.population - round(settings.elite * settings.population)):
+        for slot in range(arena.population - round(settings.elite * arena.population)):
             rng = Random(f"{settings.seed}:{generation}:{slot}")
             mother = _tournament(population, arena, rng)
             prompt = mother.prompt

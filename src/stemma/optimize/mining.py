@@ -14,9 +14,11 @@ _KEPT = 40
 
 # Words that carry no topic. A group may hold them inside ("not yet arrived"), but neither begins nor ends with one.
 _EMPTY = frozenset(
-    "a an and are as at be been but by can could do does did for from had has have how i if in is it its just me my of on "
-    "or please so that the their them then there they this to was we were what when where which who why will with would "
-    "you your am im i'm i've ive it's also any some about".split()
+    _WORD.findall(
+        "a an and are as at be been but by can could do does did for from had has have how i if in is it its just me my of on "
+        "or please so that the their them then there they this to was we were what when where which who why will with would "
+        "you your am im i'm i've ive it's also any some about"
+    )
 )
 
 

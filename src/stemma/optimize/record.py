@@ -43,9 +43,9 @@ class Record:
         Raises Conflict when the search does not repeat itself.
         """
         known = self._written[self._replayed : self._replayed + len(proposals)]
-        for (_, stored), proposal in zip(known, proposals, strict=False):
+        for place, ((_, stored), proposal) in enumerate(zip(known, proposals, strict=False), start=self._replayed + 1):
             if stored != proposal.prompt.digest:
-                raise self._changed(f"candidate {self._replayed + 1} would be {proposal.prompt.digest[:12]}")
+                raise self._changed(f"candidate {place} would be {proposal.prompt.digest[:12]}")
         self._replayed += len(known)
         fresh = proposals[len(known) :]
         new = [NewCandidate(item.prompt, item.operator, item.parents) for item in fresh]

@@ -25,7 +25,7 @@ class SearchSettings:
     target: float = 1.0
     token_cap: int = 1500
     token_price: float = 0.00001
-    val_fraction: float = 0.4
+    val_fraction: float = 0.3
     max_calls: int = 6000
     seed: int = 0
 

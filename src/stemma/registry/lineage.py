@@ -106,18 +106,18 @@ class Lineage:
         distances = _distances(candidate_id, parents)
         members = [
             Ancestor(
-                id=row.id,
-                digest=bytes(row.digest).hex(),
-                operator=row.operator,
-                score=row.score,
-                session=row.session,
-                generator=bytes(row.generator).hex(),
-                model=row.model,
-                version=None if row.name is None else f"{row.name}/{row.version}",
-                parents=tuple(parents.get(row.id, ())),
-                distance=distances[row.id],
+                id=number,
+                digest=bytes(digest).hex(),
+                operator=operator,
+                score=score,
+                session=session,
+                generator=bytes(generator).hex(),
+                model=model,
+                version=None if name is None else f"{name}/{version}",
+                parents=tuple(parents.get(number, ())),
+                distance=distances[number],
             )
-            for row in rows
+            for number, operator, score, digest, session, generator, model, name, version in rows
         ]
         return Family(tuple(sorted(members, key=lambda member: (member.distance, member.id))))
 

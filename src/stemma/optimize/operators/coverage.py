@@ -25,10 +25,9 @@ class CoverDemonstrations:
 
     Greedy facility location with scaled costs (Lin and Bilmes 2010, 'Multi-document Summarization via Budgeted
     Maximization of Submodular Functions'). A little luck in each choice makes two fillings differ, so that crossover and
-    selection have something to work on. With `share`, the prompt grows to that part of the cap only.
+    selection have something to work on.
     """
 
-    share: float = 1.0
     name: str = "cover_demonstrations"
 
     def vary(self, parent: Individual, task: Task, rng: Random) -> Prompt | None:
@@ -36,7 +35,7 @@ class CoverDemonstrations:
         for case in task.demonstrable(parent.prompt):
             groups.setdefault((task.labels and case.expected) or "", []).append(case)
         turns = [_representatives(groups[label], rng) for label in sorted(groups)]
-        left = int(self.share * task.token_cap) - prompt_tokens(parent.prompt) - _HEADING
+        left = task.token_cap - prompt_tokens(parent.prompt) - _HEADING
         chosen: list[Demonstration] = []
         while turns:
             rng.shuffle(turns)

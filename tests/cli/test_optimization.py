@@ -1,0 +1,118 @@
+"""`stemma optimize` and `stemma gate`: from data to a version, and the noes on the way."""
+
+from collections.abc import Iterable
+
+import pytest
+from tests.cli.terminal import Terminal
+
+COLUMNS = ("--input", "text", "--expected", "label")
+SEARCH = ("optimize", "desk/triage", "--train", "data.csv", *COLUMNS, "--max-calls", "500", "--population", "8")
+HELD = ("--data", "held.csv", *COLUMNS)
+
+
+@pytest.fixture
+def told(desk: Terminal) -> Terminal:
+    """Data whose labels nothing in the seed's words can tell, to learn from and, apart, to measure on."""
+    desk.write("data.csv", coded(range(30)))
+    desk.write("held.csv", coded(range(100, 116)))
+    return desk
+
+
+@pytest.fixture
+def learned(told: Terminal) -> str:
+    """The session of a search that found a much better prompt."""
+    ran = told(*SEARCH, "--holdout", "held.csv", "--json")
+    assert ran.code == 0, ran.err
+    session: str = ran.json["session"]
+    return session
+
+
+def coded(numbers: Iterable[int]) -> str:
+    words = {"refund": "alpha bravo", "delivery": "charlie delta", "account": "echo foxtrot"}
+    return "text,label\n" + "".join(f"{said} {n},{label}\n" for n in numbers for label, said in words.items())
+
+
+def test_result_has_what_programs_read(desk: Terminal) -> None:
+    """The JSON object holds digests, the held-out measure, the calls by kind and the budget, which is kept."""
+    told = desk(*SEARCH, "--seed", "3", "--json").json
+    assert {"session", "seed_digest", "best_digest", "holdout", "calls", "candidates", "seconds"} <= told.keys()
+    assert {"n", "seed", "best", "ci95"} <= told["holdout"].keys()
+    assert {"task", "meta", "judge", "total", "budget"} <= told["calls"].keys()
+    assert told["calls"]["total"] <= told["calls"]["budget"] == 500
+    assert told["seed_digest"] == desk("prompts", "show", "desk/triage", "--json").json["digest"]
+    again = desk(*SEARCH, "--seed", "3", "--json").json
+    assert again["best_digest"] == told["best_digest"]
+
+
+def test_person_reads_the_gain_and_what_to_type_next(told: Terminal) -> None:
+    """The text ends with the gate's command for this session, and the session is told at the start as well."""
+    ran = told(*SEARCH, "--holdout", "held.csv")
+    session = ran.err.split(":")[0].removeprefix("session ")
+    assert ran.err == f"session {session}: from prompts:/desk/triage/1 (e141400b541c), with model embedded\n"
+    assert f"  stemma gate {session} --data FILE --input text --expected label\n" in ran.out
+    assert "gain        +" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("rest", "code", "message"),
+    [
+        ("--max-calls 5", 1, "5 calls are too few"),
+        ("--resume s_none", 1, "there is no session 's_none'"),
+        ("--strategy luck", 2, "strategy 'luck' is not known; there are: genetic"),
+        ("--holdout 1.5", 2, "--holdout 1.5 is neither a file nor a fraction between 0 and 1"),
+        ("--holdout none.csv", 2, "none.csv: no such file; check the path"),
+        ("--val none.csv", 2, "none.csv: no such file; check the path"),
+        ("--population 1", 2, "Invalid value for '--population'"),
+        ("--writer gpt-5", 1, "there is no model called 'gpt-5'"),
+    ],
+)
+def test_search_that_cannot_begin_says_why(desk: Terminal, rest: str, code: int, message: str) -> None:
+    """What is wrong with a search is said before it costs anything."""
+    assert message in desk(*SEARCH, *rest.split()).told(code)
+
+
+def test_gate_lets_a_better_prompt_through(desk: Terminal, learned: str) -> None:
+    """A winner that is shown to be better becomes a version with the label, and its lineage leads to the seed."""
+    ran = desk("gate", learned, *HELD, "--label", "production")
+    assert ran.code == 0
+    verdict, reason, scores, counts, released = ran.out.splitlines()
+    assert verdict == "PASS"
+    assert reason.startswith("  the 95 % interval of the gain, +0.")
+    assert " on 48 cases: +" in scores
+    assert counts.endswith("better, 0 worse")
+    assert released == "released as prompts:/desk/triage/2, labelled production"
+    tree = desk("prompts", "lineage", "desk/triage@production").out.splitlines()
+    assert tree[0].endswith("desk/triage/2")
+    assert "└── #1 e141400b541c  seed" in tree[-1]
+    assert desk("prompts", "lineage", "desk/triage@production", "--json").json[0]["version"] == "desk/triage/2"
+    assert "let through by user:ada" in desk("prompts", "log", "desk/triage").out
+
+
+def test_gate_that_says_no_exits_100_with_reasons(desk: Terminal, learned: str) -> None:
+    """A failed check, or a comparison that shows nothing, releases nothing and says why."""
+    failed = desk("gate", learned, *HELD, "--token-cap", "10", "--json")
+    assert (failed.code, failed.json["verdict"], failed.json["version"]) == (100, "FAIL", None)
+    assert any("10" in reason for reason in failed.json["reasons"])
+    desk.write("few.csv", coded(range(200, 202)))
+    open_ = desk("gate", learned, "--data", "few.csv", *COLUMNS)
+    assert open_.code == 100
+    assert open_.out.splitlines()[:2] == [
+        "INCONCLUSIVE",
+        "  only 6 complete pairs, and 30 are asked for",
+    ]
+    assert desk("prompts", "ls", "--json").json[0]["latest"] == 1
+
+
+def test_dry_run_judges_and_releases_nothing(desk: Terminal, learned: str) -> None:
+    """--dry-run says what the gate would say."""
+    assert desk("gate", learned, *HELD, "--dry-run").code == 0
+    assert desk("prompts", "ls", "--json").json[0]["latest"] == 1
+
+
+@pytest.mark.parametrize(
+    ("candidate", "message"),
+    [("99", "there is no candidate 99"), ("s_none", "there is no session 's_none'"), ("abc", "there is no candidate")],
+)
+def test_gate_knows_only_what_a_session_wrote(desk: Terminal, candidate: str, message: str) -> None:
+    """A candidate that is not there is named."""
+    assert message in desk("gate", candidate, "--data", "data.csv", *COLUMNS).told(1)

@@ -1,0 +1,165 @@
+"""Databases and folders that cannot be used as they are, met through the command."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.cli.terminal import Terminal, process, surroundings
+
+# Loads what the command needs while it still may read everything, then goes on as somebody without rights.
+UNPRIVILEGED = """
+import os, sys
+from stemma.cli.app import COMMANDS, run
+for entry in COMMANDS:
+    entry.load()
+run(["init", "warm"])
+os.environ["STEMMA_STORE"] = sys.argv[1]
+os.setgid(65534), os.setuid(65534)
+sys.exit(run(sys.argv[2:]))
+"""
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root may go on as somebody else, or mount a file system")
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    place = tmp_path / "tiny"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def test_damaged_file_is_named(desk: Terminal) -> None:
+    """A file that is no database, and one with broken pages, say where they are and what helps."""
+    store = desk.folder / ".stemma" / "stemma.db"
+    pages = bytearray(store.read_bytes())
+    for leftover in (desk.folder / ".stemma").glob("stemma.db-*"):
+        leftover.unlink()
+    store.write_bytes(b"not a database at all" * 100)
+    assert desk("prompts", "ls").told(1) == (
+        f"store '{store}' is not a Stemma database, or is damaged; restore it from a backup"
+    )
+    pages[4096:] = b"\xff" * (len(pages) - 4096)
+    store.write_bytes(pages)
+    assert f"store '{store}' is damaged; restore it from a backup, or save what is left" in desk("prompts", "ls").told(
+        1
+    )
+
+
+def test_newer_database_asks_for_an_upgrade_and_is_left_alone(desk: Terminal) -> None:
+    """A database that a newer version wrote is not touched."""
+    store = desk.folder / ".stemma" / "stemma.db"
+    with sqlite3.connect(store) as database:
+        database.execute("update alembic_version set version_num = '9999'")
+    database.close()
+    before = store.read_bytes()
+    told = desk("prompts", "save", "desk/triage", "triage.txt").told(1)
+    assert "was written by a newer Stemma (schema 9999" in told
+    assert "upgrade with: pip install --upgrade stemma-ai" in told
+    assert store.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "message"),
+    [
+        ("mysql://root@localhost/x", 2, "store 'mysql://root@localhost/x' is not a database URL; use sqlite:///"),
+        ("sqlite:///data.csv/stemma.db", 1, "cannot create the folder 'data.csv' for the store"),
+        ("sqlite:///data.csv", 1, "store 'data.csv' is not a Stemma database"),
+        ("postgresql://nobody@127.0.0.1:1/none", 1, "cannot be used: connection failed"),
+    ],
+)
+def test_store_that_cannot_be_opened_is_named(
+    desk: Terminal, monkeypatch: pytest.MonkeyPatch, url: str, code: int, message: str
+) -> None:
+    """Every wrong STEMMA_STORE is one line."""
+    monkeypatch.setenv("STEMMA_STORE", url)
+    assert message in desk("prompts", "ls").told(code)
+
+
+def test_keys_that_cannot_be_written_are_named(desk: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a place for the signing key nothing begins, and the place is told."""
+    monkeypatch.setenv("STEMMA_KEYS", str(desk.folder / "data.csv"))
+    assert f"the signing key cannot be written to '{desk.folder}/data.csv/" in desk("prompts", "ls").told(1)
+
+
+@as_root
+def test_read_only_folder_is_named(desk: Terminal) -> None:
+    """Where this user may not write, each command says so in one line, and nothing is left there."""
+    desk.folder.chmod(0o755)
+    for command in (["prompts", "save", "desk/triage", "triage.txt"], ["demo"], ["init", "new"]):
+        places = (f"sqlite:///{desk.folder}/closed/stemma.db", f"sqlite:///{desk.folder}/.stemma/stemma.db")
+        for place in places:
+            ran = subprocess.run(
+                [sys.executable, "-c", UNPRIVILEGED, place, *command], capture_output=True, text=True, timeout=60
+            )
+            error = ran.stderr.splitlines()[-1]
+            assert ran.returncode in (1, 2), ran.stderr
+            assert error.startswith("error: ")
+            assert "ermission denied" in error or "read-only" in error or "cannot be opened" in error
+            assert "Traceback" not in ran.stderr
+    assert not (desk.folder / "closed").exists()
+    assert not (desk.folder / "new").exists()
+    assert not (desk.folder / "stemma-demo").exists()
+
+
+@as_root
+def test_full_disk_undoes_the_step_and_keeps_the_rest(desk: Terminal, tiny_disk: Path) -> None:
+    """When the disk is full the command says so; what was there before is whole, and with room again work goes on."""
+    store = f"sqlite:///{tiny_disk}/stemma.db"
+    assert process("prompts", "save", "desk/triage", "triage.txt", STEMMA_STORE=store).returncode == 0
+    desk.write("long.txt", "".join(f"{n * n * n:x} " for n in range(60_000)))
+    filler = tiny_disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        free = os.statvfs(tiny_disk)
+        file.write(b"x" * max(0, (free.f_bavail - 30) * free.f_frsize))
+    ran = process("prompts", "save", "desk/triage", "long.txt", STEMMA_STORE=store)
+    assert ran.returncode == 1
+    assert ran.stderr.count("\n") == 1
+    assert "has no room left on its disk" in ran.stderr
+    filler.unlink()
+    told = process("prompts", "log", "desk/triage", "--json", STEMMA_STORE=store).stdout
+    assert told.count('"version": ') == 1
+    assert process("audit", "verify", STEMMA_STORE=store).returncode == 0
+    assert process("prompts", "save", "desk/triage", "long.txt", STEMMA_STORE=store).returncode == 0
+
+
+def test_two_processes_that_move_one_label_do_not_both_win(desk: Terminal) -> None:
+    """Of processes that expect a label where it was, exactly one moves it and every other is told."""
+    desk.write("other.txt", "Another {{text}}")
+    assert desk("prompts", "save", "desk/triage", "other.txt").code == 0
+
+    def move(_: int) -> subprocess.CompletedProcess[str]:
+        return process("prompts", "label", "desk/triage", "2", "production", "--expect", "1")
+
+    with ThreadPoolExecutor(4) as pool:
+        ran = list(pool.map(move, range(4)))
+    losers = [one for one in ran if one.returncode]
+    assert len(losers) == 3
+    for one in losers:
+        assert one.returncode == 1
+        assert one.stderr.startswith("error: label 'production' of 'desk/triage' ")
+        assert one.stderr.count("\n") == 1
+    assert desk("prompts", "show", "desk/triage@production", "--json").json["version"] == 2
+    moves = desk("audit", "tail", "--kind", "label.moved", "--json").json
+    assert len(moves) == 2
+
+
+def test_commands_do_not_write_outside_their_store(desk: Terminal, tmp_path: Path) -> None:
+    """Reading the registry leaves no file behind in the folder where it is called."""
+    empty = tmp_path / "elsewhere"
+    empty.mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-m", "stemma", "prompts", "ls"], cwd=empty, env=surroundings(), capture_output=True, text=True
+    )
+    assert "desk/triage" in ran.stdout
+    assert list(empty.iterdir()) == []
