@@ -98,7 +98,7 @@ def test_gate_that_says_no_exits_100_with_reasons(desk: Terminal, learned: str) 
     assert open_.code == 100
     assert open_.out.splitlines()[:2] == [
         "INCONCLUSIVE",
-        "  only 6 complete pairs, and 30 are asked for",
+        "  6 complete pairs are too few to decide; 30 are asked for",
     ]
     assert desk("prompts", "ls", "--json").json[0]["latest"] == 1
 

@@ -1,7 +1,7 @@
 """The process that the crash test kills: a search whose model falls silent after a number of answers.
 
-Arguments: store URL, folder of the task, session to go on with ('new' for none), number of answers. Each call is written to
-calls.log in the folder; a line on the output says when the model has fallen silent.
+Arguments: store URL, folder of the task, number of answers. Each call is written to calls.log in the folder; a line on the
+output says when the model has fallen silent.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Silenced(WrapperModel):
         return await self.wrapped.request(messages, model_settings, model_request_parameters)
 
 
-async def search(url: str, folder: Path, session: str, answers: int) -> None:
+async def search(url: str, folder: Path, answers: int) -> None:
     store, clock = Store.open(url), SystemClock()
     scope = Scope(store, Ledger(store, clock), clock, "user:test")
 
@@ -66,9 +66,8 @@ async def search(url: str, folder: Path, session: str, answers: int) -> None:
         target=Target("embedded", Silenced(CountingModel(EmbeddedModel(), log=folder / "calls.log"), answers)),
         scorer=scorer_named("normalised"),
         settings=SearchSettings(population=6, generations=4, max_calls=250, token_cap=150, seed=3),
-        resume=None if session == "new" else session,
     )
 
 
 if __name__ == "__main__":
-    asyncio.run(search(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
+    asyncio.run(search(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
