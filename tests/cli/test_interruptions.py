@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.terminal import Terminal, surroundings
+from tests.cli.terminal import TICKETS, Terminal, rows, surroundings
 
 SEARCH = ("optimize", "desk/triage", "--train", "data.csv", "--input", "text", "--expected", "label", "--seed", "5")
 LIMITS = ("--max-calls", "1500", "--population", "12", "--json")
@@ -52,6 +52,9 @@ def test_search_that_was_interrupted_and_killed_ends_as_undisturbed(
     desk: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C says how to go on; taken up twice, the search has the digest and the calls of one that nobody stopped."""
+    # Some labels follow no rule, so that no prompt is perfect and the search goes on to the end of its budget.
+    odd = "".join(f"remark {n * n} of {n},{list(TICKETS)[n * n // 7 % 3]}\n" for n in range(60))
+    desk.write("data.csv", rows() + odd)
     store = desk.folder / ".stemma" / "stemma.db"
 
     def journal(calls: int) -> Callable[[], bool]:

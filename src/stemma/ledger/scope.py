@@ -36,7 +36,7 @@ class Scope:
     actor: str
 
     def read(self) -> AbstractContextManager[Connection]:
-        """A connection that sees one consistent state."""
+        """A connection for reading; see `Store.read`."""
         return self.store.read()
 
     @contextmanager

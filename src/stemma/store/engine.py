@@ -24,7 +24,7 @@ _BUSY_TIMEOUT_MS = 10_000
 
 
 class Store:
-    """One database. Reads see a consistent snapshot; writes are serial on SQLite and transactional on both."""
+    """One database. Writes are transactions, and on SQLite one after the other."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -68,7 +68,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that sees one consistent state."""
+        """A connection for reading. On SQLite all of it sees one state, on PostgreSQL every statement does."""
         with failures.translated(self.name), self.engine.connect() as connection:
             yield connection
 
