@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.terminal import TICKETS, Terminal, rows, surroundings
@@ -34,7 +35,7 @@ def stopped(signal_: int, reached: Callable[[], bool], *arguments: str) -> tuple
     return running.returncode, said
 
 
-def asked(store: Path, query: str) -> list[str]:
+def asked(store: Path, query: str) -> list[Any]:
     """The first column of a query on the store, read beside the process that writes it; nothing while it is not made."""
     if not store.exists():
         return []

@@ -20,6 +20,7 @@ from stemma.cli.options import (
 from stemma.cli.output import percent, points, print_json, say
 from stemma.core.errors import InvalidInput
 from stemma.evaluate.checks import CheckPolicy
+from stemma.platform import Stemma
 from stemma.release import GatePolicy, GateVerdict
 
 REFUSED = 100
@@ -34,7 +35,7 @@ def gate(
         str | None, typer.Option("--name", help="Prompt to release under; the session's own unless given.")
     ] = None,
     against: Annotated[
-        str | None, typer.Option("--against", help="The incumbent; the newest version unless given.")
+        str | None, typer.Option("--against", help="The incumbent; the labelled version unless given.")
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="Label to move to the new version.")] = None,
     min_gain: Annotated[float, typer.Option("--min-gain", help="Must be better by more than this.")] = 0.0,
@@ -70,7 +71,7 @@ def gate(
         released_as = name or here.sessions.get(found.session).prompt_name
         if released_as is None:
             raise InvalidInput(f"session {found.session!r} belongs to no prompt; say under which --name to release it")
-        incumbent = version_of(here, against or released_as)
+        incumbent = version_of(here, against or in_use(here, released_as, label))
         verdict = here.judge(
             here.candidates.prompt(found.id),
             incumbent.prompt,
@@ -93,6 +94,12 @@ def gate(
             say(f"released as {version.reference}" + (f", labelled {label}" if label else ""))
     if not verdict.passed:
         raise typer.Exit(REFUSED)
+
+
+def in_use(here: Stemma, name: str, label: str | None) -> str:
+    """What a candidate has to beat: the version that the label points to, or the newest one when it points to none."""
+    labels = next((one.labels for one in here.prompts.ls(name) if one.name == name), {})
+    return f"{name}@{label}" if label is not None and label in labels else name
 
 
 def print_verdict(verdict: GateVerdict) -> None:

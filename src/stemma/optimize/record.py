@@ -14,7 +14,7 @@ from stemma.core.digests import canonical_json, digest, thaw
 from stemma.core.errors import Conflict
 from stemma.ledger.scope import Scope
 from stemma.optimize.individual import Proposal
-from stemma.registry.candidates import Candidates, NewCandidate
+from stemma.registry.candidates import Candidates, NewCandidate, Verdict, judge
 from stemma.registry.sessions import Session
 from stemma.store.schema import session_steps
 
@@ -59,7 +59,7 @@ class Record:
         number: int,
         state: Mapping[str, Any],
         summary: Mapping[str, Any],
-        verdicts: Sequence[tuple[int, float | None, str | None]],
+        verdicts: Sequence[Verdict],
     ) -> None:
         """Ends a step: its verdicts (candidate id, score, reason of rejection) and the digest of the search's state.
 
@@ -70,15 +70,15 @@ class Record:
             if self._steps[number] != reached:
                 raise self._changed(f"step {number} would end in another state")
             return
-        self._candidates.judge(self.session, verdicts)
         row = {
             "session": self.session.number,
             "step": number,
             "state": reached,
             "summary": canonical_json(thaw(summary)).decode(),
         }
-        with self._scope.store.write() as connection:
-            connection.execute(insert(session_steps), row)
+        with self._scope.write() as tx:  # together, so that a crash between them cannot judge twice
+            judge(tx, self.session, verdicts)
+            tx.connection.execute(insert(session_steps), row)
         self._steps[number] = reached
 
     def _changed(self, how: str) -> Conflict:

@@ -53,7 +53,11 @@ class Stemma:
         self.clock = clock or SystemClock()
         self.store = Store.open(settings.store)
         in_memory = settings.store.rstrip("/") in ("sqlite:", "sqlite:///:memory:")
-        signer = None if in_memory else Signer.load_or_create(settings.keys_folder)
+        try:
+            signer = None if in_memory else Signer.load_or_create(settings.keys_folder)
+        except BaseException:
+            self.store.close()
+            raise
         self.ledger = Ledger(self.store, self.clock, signer)
         self.scope = Scope(self.store, self.ledger, self.clock, settings.actor)
         self.models = Models(models or {})

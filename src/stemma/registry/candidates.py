@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
@@ -14,6 +14,9 @@ from stemma.registry.contents import Contents, NewText
 from stemma.registry.prompt import Prompt
 from stemma.registry.sessions import Session
 from stemma.store.schema import candidate_parents, candidates, contents, sessions
+
+Verdict: TypeAlias = tuple[int, float | None, str | None]
+"""A candidate's id, its score if it has one, and the reason when it is rejected."""
 
 
 class Status(IntEnum):
@@ -140,34 +143,34 @@ class Candidates:
                 raise NotFound(f"there is no candidate {candidate_id}")
             return self._contents.get(connection, content_id)
 
-    def judge(self, session: Session, verdicts: Iterable[tuple[int, float | None, str | None]]) -> None:
-        """Writes scores, and rejections where a reason is given, for (candidate id, score, reason) of one session.
-
-        Candidates of other sessions, and those that have been admitted, stay as they are and are not counted.
-        """
-        rows = [
-            {
-                "key": number,
-                "score": score,
-                "reason": reason,
-                "status": int(Status.REJECTED if reason else Status.STORED),
-            }
-            for number, score, reason in verdicts
-        ]
-        statement = (
-            update(candidates)
-            .where(candidates.c.id == bindparam("key"), candidates.c.session == session.number)
-            .where(candidates.c.status != int(Status.ADMITTED))
-            .values(score=bindparam("score"), reason=bindparam("reason"), status=bindparam("status"))
-        )
+    def judge(self, session: Session, verdicts: Iterable[Verdict]) -> None:
+        """Writes verdicts on one session's candidates, in a transaction of its own; see `judge`."""
         with self._scope.write() as tx:
-            rejected, scored = (
-                tx.connection.execute(statement, part).rowcount if part else 0
-                for part in ([row for row in rows if row["reason"]], [row for row in rows if not row["reason"]])
-            )
-            if rejected + scored:
-                told = {"count": rejected + scored, "rejected": rejected}
-                tx.record("candidates.judged", subject=session.id, data=told)
+            judge(tx, session, verdicts)
+
+
+def judge(tx: Transaction, session: Session, verdicts: Iterable[Verdict]) -> None:
+    """Writes scores, and rejections where a reason is given, for candidates of one session.
+
+    Candidates of other sessions, and those that have been admitted, stay as they are and are not counted.
+    """
+    rows = [
+        {"key": number, "score": score, "reason": reason, "status": int(Status.REJECTED if reason else Status.STORED)}
+        for number, score, reason in verdicts
+    ]
+    statement = (
+        update(candidates)
+        .where(candidates.c.id == bindparam("key"), candidates.c.session == session.number)
+        .where(candidates.c.status != int(Status.ADMITTED))
+        .values(score=bindparam("score"), reason=bindparam("reason"), status=bindparam("status"))
+    )
+    rejected, scored = (
+        tx.connection.execute(statement, part).rowcount if part else 0
+        for part in ([row for row in rows if row["reason"]], [row for row in rows if not row["reason"]])
+    )
+    if rejected + scored:
+        told = {"count": rejected + scored, "rejected": rejected}
+        tx.record("candidates.judged", subject=session.id, data=told)
 
 
 def admit(tx: Transaction, candidate_id: int) -> None:

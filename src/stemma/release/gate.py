@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, text
 
 from stemma.core.digests import canonical_json, digest
-from stemma.core.errors import Refused
+from stemma.core.errors import NotFound, Refused
 from stemma.core.trust import INTERNAL, TrustLabel
 from stemma.evaluate.checks import problems_of
 from stemma.evaluate.comparison import Comparison, Outcome, compare, verdict
@@ -130,15 +130,30 @@ class Gate:
         The version keeps the trust label of the session that wrote it: a gate shows that a prompt works, not that its
         words can be believed.
 
-        Raises Refused when the verdict is not PASS, was given for another text or was never recorded; Conflict and NotFound.
+        Raises Refused when the verdict is not PASS, was given for another text, was never recorded, or compares with
+        something else than what `label` points to now; Conflict and NotFound.
         """
         verdict.require()
         candidate = self._candidates.get(candidate_id)
         recorded = self._recall(candidate.digest, verdict.circumstances)
         if recorded is None or not recorded.passed:
             raise Refused(f"candidate {candidate_id}", ["the gate has not passed this text"])
+        served = None if label is None else self._labelled(name, label)
+        if served is not None and served.digest != verdict.incumbent:
+            raise Refused(
+                f"candidate {candidate_id}",
+                [
+                    f"it was compared with {verdict.incumbent[:12]}, but {label!r} is {served.reference} now; judge it again"
+                ],
+            )
         trust: TrustLabel = self._sessions.get(candidate.session).trust.join(INTERNAL)
         return self._prompts.admit(name, candidate_id, trust=trust, message=message, label=label)
+
+    def _labelled(self, name: str, label: str) -> PromptVersion | None:
+        try:
+            return self._prompts.get(name, label=label, cache_ttl_seconds=0)
+        except NotFound:
+            return None
 
     def _recall(self, candidate: str, circumstances: str) -> GateVerdict | None:
         query = select(gate_verdicts.c.verdict, gate_verdicts.c.body).where(
