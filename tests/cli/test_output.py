@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import pytest
 
-from stemma.cli.output import print_json, print_table, say, shortened
+from stemma.cli.output import cut, print_json, print_table, say, tell
 
 ROWS = [("b_1.2", "the last column has more words than there is room for"), ("b_1.10", "short [/bold] :smile:")]
 
@@ -48,6 +48,13 @@ def test_json_takes_read_only_values(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize(("text", "line"), [("as it is", "as it is"), ("two\nlines of it", "two line…")])
-def test_shortened_text_shows_that_it_is(text: str, line: str) -> None:
+def test_cut_text_shows_that_it_is(text: str, line: str) -> None:
     """A sign stands where something was left out."""
-    assert shortened(text, 9) == line
+    assert cut(text, 9) == line
+
+
+def test_prose_breaks_between_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sentence fits the terminal, and an id in it stays whole."""
+    monkeypatch.setenv("COLUMNS", "24")
+    tell("go on with --resume s_0123456789")
+    assert capsys.readouterr().out == "  go on with --resume\n  s_0123456789\n"

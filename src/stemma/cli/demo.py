@@ -155,7 +155,7 @@ def _evolve(here: Stemma, desk: Desk, first: PromptVersion, seed: int, max_calls
     spent = result.spending
     say(f"  {result.candidates} candidates in {result.steps} steps, {spent.total} calls, {result.seconds:.1f} s")
     say("\n  What changed:", style="bold")
-    print_difference(difference(first.prompt, result.best), most=34)
+    print_difference(difference(first.prompt, result.best), most=34, brief=True)
     say("\n  Where it came from:", style="bold")
     print_family(here.lineage.family(result.candidate), depth=5)
     return result
@@ -188,7 +188,7 @@ def _put_to_work(here: Stemma, desk: Desk) -> "BatchResult":
         f"  {counted['runs']} tickets: {counted['completed']} drafted, {counted['handed_over']} handed to a person, "
         f"{counted['failed']} failed; {counted['sorted_right']} of {counted['runs']} sorted right"
     )
-    for run in _brief_ones(batch):
+    for run in _well_answered(batch):
         values = {} if run.outcome is None else run.outcome.values
         told = Text(" ".join(run.request["ticket"].split()), style="dim")
         told.append(f"\n{' '.join(str(values.get('reply', '')).split())}", style="not dim")
@@ -197,14 +197,20 @@ def _put_to_work(here: Stemma, desk: Desk) -> "BatchResult":
     return batch
 
 
-def _brief_ones(batch: "BatchResult") -> "list[Run]":
-    """Two answered tickets of different categories, the shortest to read."""
+def _well_answered(batch: "BatchResult") -> "list[Run]":
+    """Two answered tickets of different categories, those whose reply takes up most of what the ticket says."""
     answered = [run for run in batch.runs if run.outcome is not None and run.status.value == "completed"]
     by_category: dict[Any, Run] = {}
-    for run in sorted(answered, key=lambda run: len(str(run.request)) + len(str(run.outcome))):
+    for run in sorted(answered, key=_words_taken_up, reverse=True):
         if run.outcome is not None:
             by_category.setdefault(run.outcome.values.get("category"), run)
     return list(by_category.values())[:2]
+
+
+def _words_taken_up(run: "Run") -> float:
+    reply = "" if run.outcome is None else str(run.outcome.values.get("reply", ""))
+    asked, said = ({word for word in text.lower().split() if len(word) > 4} for text in (run.request["ticket"], reply))
+    return len(asked & said) / (len(asked) + 1)
 
 
 def _network_json(batch: "BatchResult", desk: Desk) -> dict[str, Any]:

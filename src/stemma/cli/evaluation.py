@@ -18,7 +18,7 @@ from stemma.cli.options import (
     dataset,
     version_of,
 )
-from stemma.cli.output import counting, percent, print_json, print_table, say, shortened
+from stemma.cli.output import counting, cut, percent, print_json, print_table, say
 
 
 def evaluate(
@@ -80,8 +80,8 @@ def evaluate(
             [
                 (
                     str(outcome.case.line),
-                    shortened(outcome.case.expected or "", 28),
-                    shortened(outcome.output or "declined", 28),
+                    cut(outcome.case.expected or "", 28),
+                    cut(outcome.output or "declined", 28),
                     " ".join(outcome.case.inputs.values()),
                 )
                 for outcome in wrong[:failures]

@@ -17,7 +17,7 @@ from stemma.cli.options import (
     dataset,
     version_of,
 )
-from stemma.cli.output import percent, points, print_json, say
+from stemma.cli.output import percent, points, print_json, say, tell
 from stemma.core.errors import InvalidInput
 from stemma.evaluate.checks import CheckPolicy
 from stemma.platform import Stemma
@@ -106,7 +106,7 @@ def print_verdict(verdict: GateVerdict) -> None:
     style = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}[verdict.outcome]
     say(verdict.outcome + (" (remembered)" if verdict.remembered else ""), style=style)
     for reason in verdict.reasons:
-        say(f"  {reason}")
+        tell(reason)
     compared = verdict.comparison
     if compared is not None and compared.gain is not None:
         low, high = compared.ci95

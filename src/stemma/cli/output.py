@@ -17,7 +17,6 @@ from rich.progress import (
     SpinnerColumn,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
@@ -41,18 +40,24 @@ def say(text: str = "", *, style: str | None = None) -> None:
     out.print(text, style=style, markup=False, soft_wrap=True)
 
 
+def tell(text: str, *, indent: str = "  ", style: str | None = None, to: Console = out) -> None:
+    """Prose, broken between words where the terminal ends."""
+    for line in wrap(text, columns_wide(to), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False):
+        to.print(line, style=style, markup=False, soft_wrap=True)
+
+
 def note(text: str) -> None:
     """A remark on the way, for a person."""
-    err.print(text, style="dim", markup=False, soft_wrap=True)
+    tell(text, indent="", style="dim", to=err)
 
 
 def warn(text: str) -> None:
-    err.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
+    tell(f"warning: {text}", indent="", style="yellow", to=err)
 
 
-def columns_wide() -> int:
+def columns_wide(console: Console = out) -> int:
     """The room there is: the terminal's, or what COLUMNS says; a file or a pipe has all of it."""
-    return out.width if out.is_terminal or os.environ.get("COLUMNS") else _UNBOUNDED
+    return console.width if console.is_terminal or os.environ.get("COLUMNS") else _UNBOUNDED
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, fold: bool = False) -> None:
@@ -65,16 +70,16 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, fold: b
     room = max(columns_wide() - sum(width + 2 for width in widths), 10)
     for number, row in enumerate(cells):
         before = "".join(set_cell_size(cell, width + 2) for cell, width in zip(row, widths, strict=False))
-        lines = wrap(row[-1], room) if fold else [_cut(row[-1], room)]
+        lines = wrap(row[-1], room) if fold else [cut(row[-1], room)]
         for line in lines or [""]:
             say((before + line).rstrip(), style=None if number else "bold")
             before = " " * cell_len(before)
 
 
-def shortened(text: str, width: int) -> str:
-    """One line of at most so many characters, with a sign where something was left out."""
+def cut(text: str, width: int) -> str:
+    """One line that takes at most so many columns, with a sign where something was left out."""
     line = " ".join(text.split())
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+    return line if cell_len(line) <= width else f"{set_cell_size(line, width - 1).rstrip()}…"
 
 
 def percent(value: float | None) -> str:
@@ -124,7 +129,6 @@ def searching(title: str) -> Iterator["SearchBar"]:
         TextColumn("{task.completed}/{task.total} calls"),
         TextColumn("best {task.fields[best]}"),
         TextColumn("{task.fields[candidates]} candidates"),
-        TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with _bar(*columns) as progress:
@@ -157,10 +161,6 @@ class SearchBar:
 def _bar(*columns: ProgressColumn) -> Progress:
     # Rich ends a bar that it could not draw with an empty line; into files and pipes goes none of it.
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
-
-
-def _cut(text: str, room: int) -> str:
-    return text if cell_len(text) <= room else f"{set_cell_size(text, room - 1).rstrip()}…"
 
 
 def _plain(value: Any) -> Any:

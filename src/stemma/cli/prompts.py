@@ -10,7 +10,7 @@ from rich.tree import Tree
 
 import stemma
 from stemma.cli.options import Json, prompt_file, version_of
-from stemma.cli.output import columns_wide, note, out, print_json, print_table, say, warn
+from stemma.cli.output import columns_wide, cut, note, out, print_json, print_table, say, warn
 from stemma.core.errors import InvalidInput, NotFound
 from stemma.registry.difference import Difference, difference
 from stemma.registry.formats import FORMATS, PromptFile, format_of, write_prompt
@@ -255,8 +255,8 @@ def _family_tree(family: Family, depth: int) -> Tree:
     return root
 
 
-def print_difference(changes: Difference, *, most: int | None = None) -> None:
-    """A difference in colour, at most so many lines of it."""
+def print_difference(changes: Difference, *, most: int | None = None, brief: bool = False) -> None:
+    """A difference in colour: at most so many lines of it, and with `brief` each only as far as the terminal goes."""
     if not changes:
         say("no difference")
     part = None
@@ -265,7 +265,8 @@ def print_difference(changes: Difference, *, most: int | None = None) -> None:
             part = line.part
             say(f"@@ {part} @@", style="cyan")
         style = {"+": "green", "-": "red", " ": "dim"}[line.mark]
-        say(f"{line.mark} {line.text}", style=style)
+        text = cut(line.text, columns_wide() - 2) if brief and line.text.strip() else line.text
+        say(f"{line.mark} {text}".rstrip(), style=style)
     if most is not None and len(changes.lines) > most:
         say(f"… {len(changes.lines) - most} more lines", style="dim")
 
