@@ -64,10 +64,9 @@ def test_search_that_was_interrupted_and_killed_ends_as_undisturbed(
     code, said = stopped(signal.SIGINT, journal(300), *SEARCH, *LIMITS)
     [session] = asked(store, "select id from sessions")
     assert code == 130
-    assert said.splitlines()[1:] == [
-        f"nothing is lost; go on with the same command and --resume {session}",
-        "interrupted",
-    ]
+    assert " ".join(said.split()).endswith(
+        f"nothing is lost; go on with the same command and --resume {session} interrupted"
+    )
     assert stopped(signal.SIGKILL, journal(700), *SEARCH, *LIMITS, "--resume", session)[0] == -signal.SIGKILL
     resumed = desk(*SEARCH, *LIMITS, "--resume", session)
     assert resumed.code == 0, resumed.err
@@ -81,18 +80,23 @@ def test_search_that_was_interrupted_and_killed_ends_as_undisturbed(
 
 
 @pytest.mark.crash
-def test_run_that_was_killed_is_finished_by_the_same_command(terminal: Terminal) -> None:
-    """Killed between its agents and started again, every item is answered, and no call on record is made twice."""
+def test_run_that_was_interrupted_and_killed_is_finished_by_the_same_command(terminal: Terminal) -> None:
+    """Stopped twice between its agents and started again, every item is answered, and no call on record is made twice."""
     assert terminal("init", ".").code == 0
     store = terminal.folder / ".stemma" / "stemma.db"
     calls = (
         "select json_extract(body, '$.subject') from ledger_entries where json_extract(body, '$.kind') = 'model.called'"
     )
 
-    def enough() -> bool:
-        return len(asked(store, calls)) >= 20
+    def made(number: int) -> Callable[[], bool]:
+        return lambda: len(asked(store, calls)) >= number
 
-    assert stopped(signal.SIGKILL, enough, *RUN)[0] == -signal.SIGKILL
+    code, said = stopped(signal.SIGINT, made(8), *RUN)
+    assert (code, " ".join(said.split())) == (
+        130,
+        "nothing is lost; the same command goes on where this one stopped interrupted",
+    )
+    assert stopped(signal.SIGKILL, made(30), *RUN)[0] == -signal.SIGKILL
     before = Counter(asked(store, calls))
     ran = terminal(*RUN)
     assert ran.code == 0, ran.err
@@ -100,5 +104,6 @@ def test_run_that_was_killed_is_finished_by_the_same_command(terminal: Terminal)
     assert ran.json["runs"] == 24 == ran.json["completed"] + ran.json["handed_over"]
     assert 0 < ran.json["resumed"] <= 24
     assert set(after.values()) == {1}
-    assert ran.json["calls"] == after.total() - before.total()
+    # A call that had ended when the process was killed, and was not yet in the log, is entered by whoever goes on.
+    assert 0 <= after.total() - before.total() - ran.json["calls"] <= 2
     assert terminal("audit", "verify").code == 0

@@ -1,5 +1,6 @@
 """`stemma optimize` and `stemma gate`: from data to a version, and the noes on the way."""
 
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -7,6 +8,14 @@ from tests.cli.terminal import Terminal
 
 COLUMNS = ("--input", "text", "--expected", "label")
 SEARCH = ("optimize", "desk/triage", "--train", "data.csv", *COLUMNS, "--max-calls", "500", "--population", "8")
+PASSED = """\
+PASS
+  the N % interval of the gain, +N to +N, lies above the margin of
+  +N
+  N % → N % on N cases: +N points (+N to +N)
+  N better, N worse
+released as prompts:/desk/triage/N, labelled production
+"""
 HELD = ("--data", "held.csv", *COLUMNS)
 
 
@@ -48,7 +57,8 @@ def test_person_reads_the_gain_and_what_to_type_next(told: Terminal) -> None:
     """The text ends with the gate's command for this session, and the session is told at the start as well."""
     ran = told(*SEARCH, "--holdout", "held.csv")
     session = ran.err.split(":")[0].removeprefix("session ")
-    assert ran.err == f"session {session}: from prompts:/desk/triage/1 (e141400b541c), with model embedded\n"
+    begun = f"session {session}: from prompts:/desk/triage/1 (e141400b541c), with model embedded"
+    assert " ".join(ran.err.split()) == begun
     assert f"  stemma gate {session} --data FILE --input text --expected label\n" in ran.out
     assert "gain        +" in ran.out
 
@@ -75,12 +85,8 @@ def test_gate_lets_a_better_prompt_through(desk: Terminal, learned: str) -> None
     """A winner that is shown to be better becomes a version with the label, and its lineage leads to the seed."""
     ran = desk("gate", learned, *HELD, "--label", "production")
     assert ran.code == 0
-    verdict, reason, scores, counts, released = ran.out.splitlines()
-    assert verdict == "PASS"
-    assert reason.startswith("  the 95 % interval of the gain, +0.")
-    assert " on 48 cases: +" in scores
-    assert counts.endswith("better, 0 worse")
-    assert released == "released as prompts:/desk/triage/2, labelled production"
+    assert re.sub(r"\d+(\.\d+)?", "N", ran.out) == PASSED
+    assert ran.out.endswith("released as prompts:/desk/triage/2, labelled production\n")
     tree = desk("prompts", "lineage", "desk/triage@production").out.splitlines()
     assert tree[0].endswith("desk/triage/2")
     assert "└── #1 e141400b541c  seed" in tree[-1]

@@ -158,15 +158,15 @@ def test_a_session_that_goes_on_is_charged_as_before(
     session = new_session(scope)
 
     def answer(system: str, user: str) -> str | Exception:
-        return ModelHTTPError(503, "scripted") if user == "b" else user.upper()
+        return ModelHTTPError(503, "scripted") if user in "bd" else user.upper()
 
     first = calls_on(scope, session=session, retry=RetryPolicy(attempts=3))
-    before = ask(first, ScriptedModel(answer), "a", "b", "c")
+    before = ask(first, ScriptedModel(answer), "a", "b", "c", "d")
     ask(calls_on(scope), echo(), "b")  # another session gets the answer that this one did without
     second, silent = calls_on(scope, session=session), ScriptedModel([])
-    after = ask(second, silent, "a", "b", "c")
+    after = ask(second, silent, "a", "b", "c", "d")
     assert [(a.text, a.missing) for a in after] == [(a.text, a.missing) for a in before]
-    assert first.budget.total == second.budget.total == 5
+    assert first.budget.total == second.budget.total == 1 + 3 + 1 + 3
 
 
 def test_calls_are_counted_by_their_kind(scope: Scope, calls_on: MakeCalls) -> None:

@@ -54,7 +54,10 @@ def test_demonstrations_may_quote_training_data() -> None:
 def test_text_that_the_origin_quotes_may_stay() -> None:
     """A quotation that a person wrote into the seed is not held against its descendants."""
     origin = with_text(f"{SEED.instructions}\n{TRAINING}")
-    assert problems_of(origin.with_(instructions=origin.instructions + " Be brief."), origin, POLICY) == ()
+    assert (
+        problems_of(origin.with_(instructions=origin.instructions + " Be brief."), origin, POLICY, training=[TRAINING])
+        == ()
+    )
 
 
 def test_every_problem_is_told() -> None:

@@ -89,6 +89,16 @@ def test_the_best_of_equals_is_the_shorter_one(arena_on: Callable[..., Arena]) -
     assert arena.best.prompt == right(80).prompt
 
 
+def test_a_gain_that_costs_more_tokens_than_it_is_worth_is_none(arena_on: Callable[..., Arena]) -> None:
+    """At one point a token, a prompt that is ten points better and fifty tokens longer is the worse one."""
+    for price, best in ((0.01, right(80)), (0.0001, right(90, "\n" + "very " * 40))):
+        arena = arena_on(token_price=price)
+        started(arena)
+        for one in arena.admit([right(80), right(90, "\n" + "very " * 40)]):
+            asyncio.run(arena.complete(one))
+        assert arena.best.prompt == best.prompt
+
+
 def test_few_cases_prove_little(arena_on: Callable[..., Arena]) -> None:
     """A member that was right on the few cases it was tried on does not outrank the best one by all of that."""
     arena = arena_on()

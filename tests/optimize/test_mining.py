@@ -26,6 +26,13 @@ def test_what_all_labels_hold_tells_nothing() -> None:
     assert texts.isdisjoint({"send money", "money", "broken", "the", "is"})
 
 
+def test_what_is_commoner_elsewhere_is_not_offered() -> None:
+    """A group that several examples hold describes the label that it sets apart, and no other."""
+    mined = mine({"one": ["send money"] * 3, "two": ["send money"] * 3 + ["lost card"] * 6})
+    assert {phrase.text for phrase in mined["one"]} == {"send", "money", "send money"}
+    assert {phrase.text for phrase in mined["two"]} == {"lost", "card", "lost card"}
+
+
 @given(examples=st.dictionaries(st.sampled_from("abc"), st.lists(TEXTS, max_size=6), max_size=3))
 def test_groups_stand_in_their_label_s_examples(examples: dict[str, list[str]]) -> None:
     """Every group is found, word for word, in the examples that it is said to cover; at least two of them."""

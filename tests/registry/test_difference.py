@@ -28,16 +28,14 @@ def test_a_difference_is_empty_exactly_when_nothing_changed(old: Prompt, new: Pr
 
 
 @given(prompts, prompts)
-def test_the_way_back_is_the_difference_mirrored(old: Prompt, new: Prompt) -> None:
-    """What one direction adds the other removes, in number and in words."""
-    there, back = difference(old, new), difference(new, old)
-    assert (there.added, there.removed) == (back.removed, back.added)
-    assert _marked(there.lines, "+") == _marked(back.lines, "-")
-
-
-def _marked(lines: object, mark: str) -> list[tuple[str, str]]:
-    assert isinstance(lines, tuple)
-    return sorted((line.part, line.text) for line in lines if line.mark == mark)
+def test_what_stays_and_what_goes_is_the_old_text_and_what_stays_and_what_comes_the_new(old: Prompt, new: Prompt) -> None:
+    """With all context, the lines of the instructions that are not marked + are the old ones, not marked - the new."""
+    lines = [line for line in difference(old, new, context=1000).lines if line.part == "instructions"]
+    if old.instructions == new.instructions:
+        assert lines == []
+        return
+    assert "\n".join(line.text for line in lines if line.mark != "+") == old.instructions
+    assert "\n".join(line.text for line in lines if line.mark != "-") == new.instructions
 
 
 def test_a_reviewer_reads_parts_and_lines() -> None:

@@ -45,14 +45,18 @@ def run(
     with stemma.open() as here:
         requests = _requests(items, value or [], tuple(network.inputs), limit)
         with counting("running", len(requests)) as bar:
-            result = here.networks.run(
-                network,
-                requests,
-                batch=batch,
-                concurrency=concurrency,
-                new=new,
-                progress=lambda standing: bar(standing.done),
-            )
+            try:
+                result = here.networks.run(
+                    network,
+                    requests,
+                    batch=batch,
+                    concurrency=concurrency,
+                    new=new,
+                    progress=lambda standing: bar(standing.done),
+                )
+            except KeyboardInterrupt:
+                note("nothing is lost; the same command goes on where this one stopped")
+                raise
     if output is not None:
         _write(output, result)
     if as_json:
