@@ -58,9 +58,10 @@ class Genetic:
         """What makes this strategy write what it writes, beside its settings."""
         return {
             "strategy": self.name,
-            "mutations": [operator.name for operator in self.mutations],
-            "openings": [[operator.name for operator in opening] for opening in self.openings],
-            "writers": [operator.name for operator in self.writers],
+            # Their representation, not their names: an operator with another parameter writes something else.
+            "mutations": [repr(operator) for operator in self.mutations],
+            "openings": [[repr(operator) for operator in opening] for opening in self.openings],
+            "writers": [repr(operator) for operator in self.writers],
         }
 
     async def search(self, seed: Prompt, arena: Arena) -> None:
