@@ -28,7 +28,9 @@ def test_a_difference_is_empty_exactly_when_nothing_changed(old: Prompt, new: Pr
 
 
 @given(prompts, prompts)
-def test_what_stays_and_what_goes_is_the_old_text_and_what_stays_and_what_comes_the_new(old: Prompt, new: Prompt) -> None:
+def test_what_stays_and_what_goes_is_the_old_text_and_what_stays_and_what_comes_the_new(
+    old: Prompt, new: Prompt
+) -> None:
     """With all context, the lines of the instructions that are not marked + are the old ones, not marked - the new."""
     lines = [line for line in difference(old, new, context=1000).lines if line.part == "instructions"]
     if old.instructions == new.instructions:

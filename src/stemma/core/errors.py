@@ -68,7 +68,10 @@ class MissingVariable(TemplateError):
         self.names, self.given = tuple(names), tuple(given)
         listed = ", ".join(repr(name) for name in names)
         have = ", ".join(repr(name) for name in given) or "none"
-        super().__init__(f"the template needs {listed}, which is not among the variables given ({have})")
+        super().__init__(
+            f"the template needs {listed}, which is not among the variables given ({have}); "
+            "give it, or name the column that holds it"
+        )
 
 
 class UnsafeTemplate(TemplateError):

@@ -162,8 +162,9 @@ def _wanted(expected: str) -> str:
 
 def _schema(setting: str | None) -> Scorer:
     path = Path(_needed(setting, "json-schema", "json-schema:answer.schema.json"))
+    text = _read(path)
     try:
-        return JsonSchema(parse_json(_read(path)), name=f"json-schema:{path}")
+        return JsonSchema(parse_json(text), name=f"json-schema:{path}")
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error}") from error
 
@@ -171,7 +172,7 @@ def _schema(setting: str | None) -> Scorer:
 def _judge(setting: str, model: str | None) -> Judge:
     rubric = _needed(setting, "judge", "judge:The reply answers the question and is polite.")
     if model is None:
-        raise InvalidInput("a judge needs a model to ask; name one")
+        raise InvalidInput("the scorer judge needs a model to ask; name one with --judge")
     # A rubric is prose and ends in a full stop, not in a suffix.
     return Judge(_read(Path(rubric)) if rubric.endswith((".md", ".txt")) else rubric, model=model)
 
