@@ -10,6 +10,9 @@ def example_folder(name: str = "support-desk") -> Path:
     """The folder of an example. Raises NotFound when this installation came without them."""
     package = Path(stemma.__file__).parent
     for place in (package / "examples" / name, package.parents[1] / "examples" / name):
-        if place.is_dir():
-            return place
+        try:
+            if place.is_dir():
+                return place
+        except OSError as error:
+            raise NotFound(f"the example {name!r} cannot be read at {place}: {error.strerror}") from error
     raise NotFound(f"the example {name!r} is not part of this installation; install the wheel: pip install stemma-ai")

@@ -172,7 +172,7 @@ def _schema(setting: str | None) -> Scorer:
 def _judge(setting: str, model: str | None) -> Judge:
     rubric = _needed(setting, "judge", "judge:The reply answers the question and is polite.")
     if model is None:
-        raise InvalidInput("the scorer judge needs a model to ask; name one with --judge")
+        raise InvalidInput("a judge needs a model to ask; name one with --judge")
     # A rubric is prose and ends in a full stop, not in a suffix.
     return Judge(_read(Path(rubric)) if rubric.endswith((".md", ".txt")) else rubric, model=model)
 
