@@ -60,7 +60,9 @@ class Store:
     def name(self) -> str:
         """What messages call this database: the file's path, or the URL without its password."""
         url = self.engine.url
-        return url.database or "memory" if self.is_sqlite else url.render_as_string(hide_password=True)
+        if self.is_sqlite:
+            return url.database or "memory"
+        return url.set(drivername="postgresql").render_as_string(hide_password=True)
 
     @cached_property
     def is_sqlite(self) -> bool:

@@ -58,5 +58,7 @@ def translated(name: str) -> Iterator[None]:
             raise StoreFull(f"store {name!r} has no room left on its disk; nothing of this step was written") from error
         if isinstance(error, OperationalError):
             first_line = str(error.orig).strip().splitlines()[0]
-            raise StoreError(f"store {name!r} cannot be used: {first_line}") from error
+            raise StoreError(
+                f"store {name!r} cannot be used: {first_line}; check STEMMA_STORE and that its server runs"
+            ) from error
         raise
