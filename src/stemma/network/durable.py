@@ -141,6 +141,10 @@ class Durable:
             return await self._watched(main())
         finally:
             await self._shut_down(engine)
+            # Work that is cut off by an interruption fails at the engine that is gone. Nobody waits for that failure any
+            # more; looked at once, it is not reported as forgotten behind the interruption's own message.
+            if self._failure.done() and not self._failure.cancelled():
+                self._failure.exception()
 
     async def _launch(self, engine: Engine | None, workflows: Mapping[str, Workflow]) -> None:
         # DBOS adds a handler of its own to a logger that has none. It stays reachable for whoever configures logging.
