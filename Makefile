@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
+BENCH := $(VENV)/.bench-installed
 SOURCES := $(shell find src examples -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check format bench bench-campaign constraints clean
+.PHONY: help demo test test-quick check format bench bench-agents bench-campaign constraints clean
 
 help: ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,9 +35,12 @@ format: $(DEV) ## Format the code and sort its imports.
 
 bench: $(DEV) ## Print how fast and how large, as ratios beside the obvious alternative.
 	$(BIN)/python benchmarks/embedded.py --speed
-	$(BIN)/python benchmarks/registry.py
+	$(BIN)/python -m benchmarks.registry
 	$(BIN)/python benchmarks/ledger.py
 	$(BIN)/python benchmarks/network.py
+
+bench-agents: $(BENCH) ## What durability costs an agent, beside LangGraph, bare DBOS and pydantic-ai.
+	$(BIN)/python -m benchmarks.durable_agents $(ARGS)
 
 bench-campaign: $(DEV) ## The long ones: accuracy, search gain over seeds, crash campaigns.
 	$(BIN)/python benchmarks/embedded.py
@@ -62,4 +66,8 @@ $(RUN): $(VENV)/.made pyproject.toml constraints.txt $(SOURCES)
 
 $(DEV): $(VENV)/.made pyproject.toml constraints.txt $(SOURCES)
 	$(BIN)/pip install --quiet --constraint constraints.txt '.[parquet]' --group dev
+	@touch $@ $(RUN)
+
+$(BENCH): $(VENV)/.made pyproject.toml constraints.txt $(SOURCES)
+	$(BIN)/pip install --quiet --constraint constraints.txt '.' --group bench
 	@touch $@ $(RUN)

@@ -27,11 +27,12 @@ from stemma.evaluate.calls import Target
 from stemma.evaluate.data import Dataset, read_dataset
 from stemma.evaluate.memo import Memo
 from stemma.evaluate.scorers import scorer_named
+from stemma.evaluate.trial import Trial
 from stemma.ledger import Ledger
 from stemma.ledger.scope import Scope
 from stemma.models.embedded import EmbeddedModel
 from stemma.optimize.genetic import Genetic
-from stemma.optimize.optimizer import Assignment, OptimizationResult, Optimizer
+from stemma.optimize.optimizer import Assignment, OptimizationResult, Optimizer, Search
 from stemma.optimize.settings import SearchSettings
 from stemma.registry.candidates import Candidates
 from stemma.registry.contents import Contents
@@ -202,11 +203,8 @@ def optimize(
         return asyncio.run(
             optimizer.run(
                 Assignment(work.prompt, work.train, work.holdout),
-                Genetic(),
-                target=Target("embedded", model),
-                scorer=scorer_named("normalised"),
-                settings=settings,
-                concurrency=_WORKERS,
+                Search(Genetic(), settings),
+                Trial(Target("embedded", model), scorer_named("normalised"), concurrency=_WORKERS),
                 resume=resume,
             )
         )

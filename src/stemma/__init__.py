@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from stemma.core.version import __version__
 
 if TYPE_CHECKING:
+    from stemma.evaluate.budget import Budget
     from stemma.evaluate.data import Case, Dataset, read_dataset
+    from stemma.evaluate.trial import TrialSettings
     from stemma.optimize.optimizer import Assignment
     from stemma.optimize.settings import SearchSettings
     from stemma.platform import Settings, Stemma
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Assignment",
+    "Budget",
     "Case",
     "Dataset",
     "Demonstration",
@@ -28,6 +31,7 @@ __all__ = [
     "SearchSettings",
     "Settings",
     "Stemma",
+    "TrialSettings",
     "__version__",
     "open",
     "read_dataset",
@@ -36,6 +40,7 @@ __all__ = [
 # Loaded when first used: importing everything takes a second, and `stemma --version` should not.
 _HOMES = {
     "Assignment": "stemma.optimize.optimizer",
+    "Budget": "stemma.evaluate.budget",
     "Case": "stemma.evaluate.data",
     "Dataset": "stemma.evaluate.data",
     "Demonstration": "stemma.registry.prompt",
@@ -44,6 +49,7 @@ _HOMES = {
     "SearchSettings": "stemma.optimize.settings",
     "Settings": "stemma.platform",
     "Stemma": "stemma.platform",
+    "TrialSettings": "stemma.evaluate.trial",
     "open": "stemma.platform",
     "read_dataset": "stemma.evaluate.data",
 }

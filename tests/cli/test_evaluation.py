@@ -28,10 +28,32 @@ def test_rows_that_cannot_be_used_are_told_by_line(desk: Terminal) -> None:
     assert strict.told(2).startswith("gaps.csv:3: ")
 
 
-def test_calls_beyond_the_limit_are_missing_not_wrong(desk: Terminal) -> None:
-    """A limit on calls leaves scores missing; it never counts them as zero."""
-    told = desk(*EVAL, "--max-calls", "10", "--json").json
-    assert (told["n"], told["missing"], told["calls"]["total"]) == (10, 170, 10)
+@pytest.mark.parametrize(
+    ("limit", "n"), [(("--max-calls", "10"), 10), (("--max-tokens", "5000"), None)], ids=["calls", "tokens"]
+)
+def test_what_a_limit_leaves_out_is_missing_not_wrong(desk: Terminal, limit: tuple[str, str], n: int | None) -> None:
+    """A limit leaves scores missing and never counts them as zero; one line says how many were not asked."""
+    ran = desk(*EVAL, *limit, "--json")
+    told = ran.json
+    assert ran.code == 0
+    assert told["n"] == (n or told["calls"]["total"]) > 5
+    assert told["n"] + told["missing"] == 180
+    line = f"warning: {told['missing']} of 180 cases were not asked: {' '.join(limit)} was spent; the score is of {told['n']}"
+    assert (" ".join(ran.err.split()), desk(*EVAL, *limit).out.count("without an answer")) == (line, 0)
+
+
+def test_limit_that_leaves_nothing_to_score_is_an_error(desk: Terminal) -> None:
+    """A score of no case is none: the command fails, and says which limit to raise."""
+    assert desk(*EVAL, "--max-tokens", "100").told(1) == (
+        "none of 180 cases was scored: --max-tokens 100 was too little for the first; give more"
+    )
+    assert desk(*EVAL, "--max-cost", "0").told(2).startswith("a budget of 0.0 money buys nothing")
+
+
+def test_model_in_this_process_costs_nothing(desk: Terminal) -> None:
+    """A limit on cost holds for the embedded model by itself."""
+    ran = desk(*EVAL, "--max-cost", "0.01", "--json")
+    assert (ran.json["missing"], ran.err) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,10 @@ from collections.abc import Iterable
 import pytest
 from tests.cli.terminal import Terminal
 
+from stemma.cli.optimization import SearchOptions
+from stemma.cli.options import BudgetOptions
+from stemma.optimize.settings import SearchSettings
+
 COLUMNS = ("--input", "text", "--expected", "label")
 SEARCH = ("optimize", "desk/triage", "--train", "data.csv", *COLUMNS, "--max-calls", "500", "--population", "8")
 PASSED = """\
@@ -53,6 +57,19 @@ def test_result_has_what_programs_read(desk: Terminal) -> None:
     assert again["best_digest"] == told["best_digest"]
 
 
+def test_limit_on_tokens_ends_the_search_early(desk: Terminal) -> None:
+    """Fewer tokens are spent than without the limit, the measure is complete, and the text says how many they were."""
+    ran = desk(*SEARCH, "--max-tokens", "60000", "--json").json
+    assert (ran["holdout"]["missing"], ran["calls"]["total"] < 500) == (0, True)
+    shown = desk(*SEARCH, "--max-tokens", "60000").out
+    assert int(shown.partition("   tokens ")[2].split()[0]) <= 60_000
+
+
+def test_options_stand_for_the_settings_defaults() -> None:
+    """Who gives no option gets the search that the API gives."""
+    assert SearchOptions().settings(BudgetOptions(), "embedded") == SearchSettings()
+
+
 def test_person_reads_the_gain_and_what_to_type_next(told: Terminal) -> None:
     """The text ends with the gate's command for this session, and the session is told at the start as well."""
     ran = told(*SEARCH, "--holdout", "held.csv")
@@ -72,6 +89,8 @@ def test_person_reads_the_gain_and_what_to_type_next(told: Terminal) -> None:
         ("--holdout 1.5", 2, "--holdout 1.5 is neither a file nor a fraction between 0 and 1"),
         ("--holdout none.csv", 2, "none.csv: no such file; check the path"),
         ("--val none.csv", 2, "none.csv: no such file; check the path"),
+        ("--max-tokens 1000", 1, "1000 tokens are too few"),
+        ("--max-cost 0", 2, "a budget of 0.0 money buys nothing"),
         ("--population 1", 2, "Invalid value for '--population'"),
         ("--writer gpt-5", 1, "there is no model called 'gpt-5'"),
     ],

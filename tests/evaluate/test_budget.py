@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemma.core.errors import BudgetExhausted, InvalidInput
+from stemma.core.errors import InvalidInput
 from stemma.evaluate.budget import Budget, CallKind, Cost
 
 KINDS = st.sampled_from(["task", "meta", "judge"])
@@ -78,12 +78,33 @@ def test_calls_set_aside_are_kept_until_given_free() -> None:
     assert budget.left == 2
 
 
-def test_requiring_beyond_the_limit_says_what_was_spent() -> None:
-    """`require` raises where `reserve` returns False, and names the limit."""
-    budget = Budget(calls=1)
-    budget.require("judge")
-    with pytest.raises(BudgetExhausted, match="1 of 1 calls"):
-        budget.require("judge")
+def test_calls_set_aside_keep_back_what_they_may_cost() -> None:
+    """They are valued at what a call is said to cost, with room to reserve the last of them."""
+    budget = Budget(tokens=100)
+    budget.set_aside(3)
+    assert budget.reserve("task", Cost(30))
+    budget.settle(Cost(30), Cost(10))
+    budget.appraise(Cost(10))
+    assert (budget.affords(Cost(20)), budget.affords(Cost(21))) == (True, False)
+    assert budget.left_at(Cost(10)) == (100 - 10 - (3 * 10 + 30)) // 10
+    assert not budget.reserve("task", Cost(31))
+    assert budget.reserve("task", Cost(30))
+    budget.settle(Cost(30), Cost(10))
+    budget.set_aside(0)
+    for _ in range(3):
+        assert budget.reserve("task", Cost(30))
+        budget.settle(Cost(30), Cost(10))
+
+
+def test_calls_left_are_those_that_every_limit_allows() -> None:
+    """The tightest of the limits counts; without a price only the limit on calls can be told."""
+    budget = Budget(calls=50, tokens=1000, money=0.1)
+    assert budget.left == budget.left_at(Cost()) == 50
+    budget.reserve("task", Cost(100, Decimal("0.02")))
+    budget.settle(Cost(100, Decimal("0.02")), Cost(40, Decimal("0.01")))
+    assert (budget.left, budget.left_at(Cost(40, Decimal("0.01"))), budget.left_at(Cost(100))) == (49, 9, 9)
+    assert Budget().left_at(Cost(1)) is None
+    assert budget.limits == "50 calls and 1000 tokens and 0.1 US dollars"
 
 
 def test_no_limit_grants_everything() -> None:

@@ -1,23 +1,35 @@
 """The one door to models: what is asked, what is charged, and what a failure costs."""
 
 import asyncio
+import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic_ai.exceptions import ContentFilterError, ModelHTTPError
 
-from stemma.core.errors import BudgetExhausted, ModelError, ModelRefused
+from stemma.core.errors import BudgetExhausted, ModelError, ModelRefused, NotConfigured
 from stemma.evaluate.budget import Budget, CallKind
 from stemma.evaluate.calls import UNPAID, Calls, Target
 from stemma.evaluate.memo import Answer, Journal, Memo, Request
 from stemma.evaluate.retry import RetryPolicy
+from stemma.ledger import Ledger
 from stemma.ledger.scope import Scope
 from stemma.registry.sessions import Session
+from stemma.store import Store
 from stemma.testing.clock import VirtualClock
 from stemma.testing.scripted import CountingModel, ScriptedModel
 
 MakeCalls = Callable[..., Calls]
+
+
+def scope_on(store: Store) -> Scope:
+    return Scope(store, Ledger(store, VirtualClock()), VirtualClock(), "user:test")
 
 
 def requests(*users: str) -> list[Request]:
@@ -218,9 +230,86 @@ def test_one_text_raises_what_a_batch_writes_down(scope: Scope, calls_on: MakeCa
 
 
 def test_tokens_are_reserved_at_their_most_and_settled_at_what_they_were(scope: Scope) -> None:
-    """An estimate that would go over is not granted; what the calls did not take is free again."""
+    """An answer may be long, so few are asked for at a time; what they did not take pays for the next."""
     memo = Memo(scope)
-    calls = Calls(memo, Journal(scope, memo), Budget(tokens=5000), VirtualClock())
-    assert [answer.text for answer in ask(calls, echo(), "a", "b")] == ["A", None]
-    assert calls.budget.cost.tokens == 4
-    assert [answer.text for answer in ask(calls, echo(), "b")] == ["B"]
+    calls = Calls(memo, Journal(scope, memo), Budget(tokens=9000), VirtualClock())
+    running = most = 0
+
+    async def answer(system: str, user: str) -> str:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        return user.upper()
+
+    answers = ask(calls, ScriptedModel(answer), *"abcdef")
+    assert [answer.text for answer in answers] == [*"ABCDEF"]
+    assert (most, calls.budget.cost.tokens, calls.exhausted) == (2, 24, False)
+
+
+def test_earlier_tries_are_charged_once_though_a_question_has_to_wait(
+    scope: Scope, new_session: Callable[[Scope], Session]
+) -> None:
+    """A question that took three calls, and does not fit beside the one before it at first, still costs three."""
+    session, memo = new_session(scope), Memo(scope)
+
+    def on(budget: Budget) -> Calls:
+        return Calls(memo, Journal(scope, memo, session=session.number), budget, VirtualClock())
+
+    ask(on(Budget()), ScriptedModel(down(times=2)), "b")
+    later = on(Budget(tokens=5000))
+    assert [answer.text for answer in ask(later, echo(), "a", "b")] == ["A", "B"]
+    assert later.budget.total == 1 + 3
+
+
+@given(
+    sizes=st.lists(st.integers(0, 60), min_size=1, max_size=14),
+    limit=st.integers(4_100, 4_400),
+    concurrency=st.integers(1, 6),
+    known=st.sets(st.integers(0, 13)),
+)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_limit_on_tokens_ends_at_the_same_questions_every_time(
+    migrated: Path, sizes: list[int], limit: int, concurrency: int, known: set[int]
+) -> None:
+    """Whatever is remembered and however many are open, the same questions are answered, and the limit is kept."""
+
+    def asked(store: Store, places: Iterable[int], budget: Budget, concurrency: int) -> list[str | None]:
+        memo = Memo(scope_on(store))
+        calls = Calls(memo, Journal(scope_on(store), memo), budget, VirtualClock(), concurrency=concurrency)
+        questions = [Request("scripted", "Echo.", f"{place}{'x' * 4 * sizes[place]}", {}) for place in places]
+        answers = asyncio.run(calls.answers(Target("scripted", echo()), questions, kind="task"))
+        assert budget.tokens is None or budget.cost.tokens <= budget.tokens
+        return [answer.text for answer in answers]
+
+    everything = range(len(sizes))
+    results = []
+    for remembered, at_a_time in (((), 1), (sorted(known & set(everything)), concurrency)):
+        with TemporaryDirectory() as folder:
+            store = Store.open(f"sqlite:///{shutil.copy(migrated, folder)}")
+            asked(store, remembered, Budget(), 4)
+            results.append(asked(store, everything, Budget(tokens=limit), at_a_time))
+            store.close()
+    assert results[0] == results[1]
+
+
+def test_money_is_reserved_at_the_list_price(scope: Scope) -> None:
+    """A call that might cost more than is left is not made, and what an answer did cost is charged."""
+    memo = Memo(scope)
+    calls = Calls(memo, Journal(scope, memo), Budget(money=0.005), VirtualClock())
+    model = ScriptedModel(lambda system, user: user * 4000, name="gpt-4o-mini", provider="openai")
+    answers = ask(calls, model, *"abcdef")
+    assert [answer.missing for answer in answers] == [None, None, None, None, None, UNPAID]
+    assert Decimal("0.0025") < calls.budget.cost.money <= Decimal("0.005")
+    assert calls.exhausted
+
+
+def test_money_needs_a_price(scope: Scope) -> None:
+    """A model whose price nobody knows cannot be held to a limit on cost: that is said before anything is spent."""
+    memo = Memo(scope)
+    calls = Calls(memo, Journal(scope, memo), Budget(money=1), VirtualClock())
+    model = ScriptedModel([], name="gpt-none", provider="openai")
+    with pytest.raises(NotConfigured, match="the price of model 'gpt-none' of 'openai' is not known"):
+        ask(calls, model, "a")
+    assert model.calls == []

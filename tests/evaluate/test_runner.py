@@ -87,7 +87,7 @@ def test_a_judge_is_asked_on_the_same_budget(scope: Scope, calls_on: MakeCalls) 
     evaluation = asyncio.run(runner.evaluate(PROMPT, CASES))
     assert evaluation.scores == [1.0, 0.0, None]
     assert evaluation.outcomes[2].output == "C"
-    assert evaluation.outcomes[2].missing == "the budget of 5 calls is spent"
+    assert (evaluation.outcomes[2].missing, evaluation.unpaid) == (UNPAID, 1)
     kinds: dict[CallKind, int] = {"task": 3, "judge": 2, "meta": 0}
     assert {kind: getattr(calls.budget.spending, kind) for kind in kinds} == kinds
 

@@ -18,11 +18,12 @@ from stemma.evaluate.calls import Target
 from stemma.evaluate.data import Dataset, read_dataset
 from stemma.evaluate.memo import Memo
 from stemma.evaluate.scorers import scorer_named
+from stemma.evaluate.trial import Trial
 from stemma.ledger import Ledger
 from stemma.ledger.scope import Scope
 from stemma.models.embedded import EmbeddedModel
 from stemma.optimize.genetic import Genetic
-from stemma.optimize.optimizer import Assignment, Optimizer
+from stemma.optimize.optimizer import Assignment, Optimizer, Search
 from stemma.optimize.settings import SearchSettings
 from stemma.registry.candidates import Candidates
 from stemma.registry.contents import Contents
@@ -60,12 +61,11 @@ async def search(url: str, folder: Path, answers: int) -> None:
     def read(name: str) -> Dataset:
         return read_dataset(folder / name, inputs=["text"], expected="queue")
 
+    model = Silenced(CountingModel(EmbeddedModel(), log=folder / "calls.log"), answers)
     await Optimizer(scope, Sessions(scope), Candidates(scope, Contents()), Memo(scope)).run(
         Assignment(Prompt((folder / "prompt.txt").read_text()), read("train.csv"), read("holdout.csv")),
-        Genetic(),
-        target=Target("embedded", Silenced(CountingModel(EmbeddedModel(), log=folder / "calls.log"), answers)),
-        scorer=scorer_named("normalised"),
-        settings=SearchSettings(population=6, generations=4, max_calls=250, token_cap=150, seed=3),
+        Search(Genetic(), SearchSettings(population=6, generations=4, max_calls=250, token_cap=150, seed=3)),
+        Trial(Target("embedded", model), scorer_named("normalised")),
     )
 
 

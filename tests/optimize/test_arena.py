@@ -34,10 +34,14 @@ def arena_on(scope: Scope, task: Task) -> Callable[..., Arena]:
         share = int(system.split()[2])
         return (task.val[places[user]].expected or "") if places[user] * 37 % 100 < share else "wrong"
 
-    def make(*, limit: int | None = None, told: list[Standing] | None = None, **settings: float) -> Arena:
+    def make(
+        *, limit: int | None = None, tokens: int | None = None, told: list[Standing] | None = None, **settings: float
+    ) -> Arena:
         memo = Memo(scope)
         session = Sessions(scope).open(NewSession(Generator("test", {})))
-        calls = Calls(memo, Journal(scope, memo, session=session.number), Budget(calls=limit), scope.clock)
+        calls = Calls(
+            memo, Journal(scope, memo, session=session.number), Budget(calls=limit, tokens=tokens), scope.clock
+        )
         runner = Runner(calls, Target("scripted", ScriptedModel(answer)), scorer_named("exact"))
         record = Record(scope, session, Candidates(scope, Contents()))
         search = SearchSettings(**settings)  # type: ignore[arg-type]
@@ -118,6 +122,32 @@ def test_a_race_without_budget_learns_nothing_and_ends(arena_on: Callable[..., A
     raced = asyncio.run(arena.race(arena.admit([right(90), right(95)])))
     assert sum(len(one.scores) for one in raced) == 3
     assert (arena.best.prompt, arena.finished) == (SEED, True)
+
+
+@pytest.mark.parametrize(("tokens", "wins"), [(45_000, False), (90_000, True)])
+def test_a_member_that_could_not_be_measured_does_not_win(
+    arena_on: Callable[..., Arena], tokens: int, wins: bool
+) -> None:
+    """A better prompt takes the place of the best only while the budget pays for both on the cases set aside."""
+    arena = arena_on(tokens=tokens, token_price=0)
+    arena.calls.budget.set_aside(60)
+    started(arena)
+    [long] = arena.admit([right(95, "\n" + "very " * 800)])
+    long = asyncio.run(arena.complete(long))
+    assert len(long.scores) == len(arena.task.val)
+    assert (arena.best.prompt == long.prompt) is wins
+
+
+def test_fewer_are_raced_when_long_prompts_would_eat_the_budget(arena_on: Callable[..., Arena]) -> None:
+    """A generation is as large as half of what is left pays for, were every prompt as long as the cap allows."""
+    sizes = []
+    for tokens, token_cap in ((None, 1500), (10**7, 1500), (10**6, 1500), (10**6, 150), (50_000, 1500)):
+        arena = arena_on(tokens=tokens, token_cap=token_cap)
+        started(arena)
+        sizes.append(arena.population)
+    assert sizes[:2] == [50, 50]
+    assert 4 < sizes[2] < 50
+    assert sizes[3:] == [50, 4]
 
 
 def test_the_search_is_finished_at_its_target(arena_on: Callable[..., Arena]) -> None:

@@ -13,11 +13,12 @@ import pytest
 from stemma.core.clock import SystemClock
 from stemma.evaluate.calls import Target
 from stemma.evaluate.scorers import scorer_named
+from stemma.evaluate.trial import Trial
 from stemma.ledger import Ledger
 from stemma.ledger.scope import Scope
 from stemma.models.embedded import EmbeddedModel
 from stemma.optimize.genetic import Genetic
-from stemma.optimize.optimizer import Assignment, OptimizationResult, Optimizer
+from stemma.optimize.optimizer import Assignment, OptimizationResult, Optimizer, Search
 from stemma.optimize.settings import SearchSettings
 from stemma.registry.sessions import Sessions
 from stemma.store import Store
@@ -28,16 +29,8 @@ SETTINGS = SearchSettings(population=6, generations=4, max_calls=250, token_cap=
 
 
 def run(optimizer: Optimizer, assignment: Assignment, model: CountingModel, session: str | None) -> OptimizationResult:
-    return asyncio.run(
-        optimizer.run(
-            assignment,
-            Genetic(),
-            target=Target("embedded", model),
-            scorer=scorer_named("normalised"),
-            settings=SETTINGS,
-            resume=session,
-        )
-    )
+    trial = Trial(Target("embedded", model), scorer_named("normalised"))
+    return asyncio.run(optimizer.run(assignment, Search(Genetic(), SETTINGS), trial, resume=session))
 
 
 @pytest.mark.crash

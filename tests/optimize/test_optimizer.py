@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from stemma.core.errors import BudgetExhausted, Conflict, InvalidInput
 from stemma.evaluate.calls import Target
 from stemma.evaluate.data import Case, Dataset
 from stemma.evaluate.scorers import scorer_named
+from stemma.evaluate.trial import Trial
 from stemma.ledger.scope import Scope
 from stemma.models.embedded import EmbeddedModel
 from stemma.optimize.genetic import Genetic
-from stemma.optimize.optimizer import Assignment, OptimizationResult, Optimizer
+from stemma.optimize.optimizer import Assignment, OptimizationResult, Optimizer, Search
 from stemma.optimize.settings import SearchSettings
 from stemma.registry.candidates import Candidates, Status
 from stemma.registry.contents import Contents
@@ -34,18 +36,12 @@ def search(
     *,
     model: Model | None = None,
     settings: SearchSettings = SMALL,
+    writer: Target | None = None,
+    concurrency: int = 4,
     **options: Any,
 ) -> OptimizationResult:
-    return asyncio.run(
-        optimizer.run(
-            assignment,
-            Genetic(),
-            target=Target("embedded", model or EmbeddedModel()),
-            scorer=scorer_named("normalised"),
-            settings=settings,
-            **options,
-        )
-    )
+    trial = Trial(Target("embedded", model or EmbeddedModel()), scorer_named("normalised"), concurrency=concurrency)
+    return asyncio.run(optimizer.run(assignment, Search(Genetic(), settings, writer), trial, **options))
 
 
 def test_a_search_makes_a_prompt_better(scope: Scope, optimizer_on: OptimizerOn, assignment: Assignment) -> None:
@@ -192,6 +188,59 @@ def test_a_budget_that_cannot_measure_the_seed_is_refused(
         search(optimizer_on(scope), assignment, settings=replace(SMALL, max_calls=77))
     result = search(optimizer_on(scope), assignment, settings=replace(SMALL, max_calls=78))
     assert (result.spending.total, result.improved) == (18 + 30, False)
+
+
+def test_a_limit_on_tokens_is_kept_and_leaves_enough_to_measure(
+    new_scope: Callable[[], Scope], optimizer_on: OptimizerOn, assignment: Assignment
+) -> None:
+    """The search ends early, every held-out case is measured, nothing is overshot, and it repeats."""
+    limited = replace(SMALL, generations=20, max_calls=10_000, max_tokens=24_000)
+    scope = new_scope()
+    first = search(optimizer_on(scope), assignment, settings=limited, concurrency=1)
+    again = search(optimizer_on(scope), assignment, settings=limited, concurrency=8)
+    assert (first.holdout.n, first.holdout.missing) == (30, 0)
+    assert first.steps < 20
+    assert 5_000 < first.spending.cost.tokens <= 24_000
+    assert first.spending.total < search(optimizer_on(new_scope()), assignment).spending.total
+    assert (first.best.digest, first.spending) == (again.best.digest, again.spending)
+
+
+@pytest.mark.parametrize("tokens", [12_000, 13_000, 14_000, 16_000, 18_000])
+def test_a_winner_is_one_that_can_be_measured(
+    scope: Scope, optimizer_on: OptimizerOn, assignment: Assignment, tokens: int
+) -> None:
+    """However soon the budget ends, what is left pays for the seed and the winner on every held-out case."""
+    settings = replace(SMALL, generations=20, max_calls=10_000, token_cap=600, max_tokens=tokens)
+    result = search(optimizer_on(scope), assignment, settings=settings)
+    assert (result.holdout.n, result.holdout.missing) == (30, 0)
+    assert result.spending.cost.tokens <= tokens
+
+
+def test_a_limit_on_cost_is_kept(scope: Scope, optimizer_on: OptimizerOn, assignment: Assignment) -> None:
+    """A priced model is asked for no more than it may cost, and all held-out cases are measured."""
+    priced = ScriptedModel(lambda system, user: "north", name="gpt-4o-mini", provider="openai")
+    result = search(
+        optimizer_on(scope), assignment, model=priced, settings=replace(SMALL, max_calls=10_000, max_cost=0.005)
+    )
+    assert result.holdout.missing == 0
+    assert 0 < result.spending.cost.money <= Decimal("0.005")
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"max_tokens": 5_000}, r"5000 tokens are too few: .* an answer may take 4096; give more, or fewer"),
+        ({"max_cost": 0.001}, r"0.001 US dollars are too few: .* takes 0.00\d+ or more"),
+    ],
+)
+def test_a_cost_that_cannot_measure_the_seed_is_refused(
+    scope: Scope, optimizer_on: OptimizerOn, assignment: Assignment, limits: dict[str, Any], told: str
+) -> None:
+    """Limits on tokens and money that do not reach for the measurements open no session."""
+    priced = ScriptedModel([], name="gpt-4o-mini", provider="openai")
+    with pytest.raises(BudgetExhausted, match=told):
+        search(optimizer_on(scope), assignment, model=priced, settings=replace(SMALL, **limits))
+    assert Sessions(scope).ls() == []
 
 
 @pytest.mark.parametrize("part", ["training", "validation"])

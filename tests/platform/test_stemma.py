@@ -11,6 +11,7 @@ from stemma.platform import Settings
 from stemma.testing.scripted import ScriptedModel
 
 CASES = Dataset(tuple(Case({"x": word}, word.upper()) for word in ("a", "b", "c")))
+SHOUT = stemma.Prompt("Shout.", user="{{x}}")
 
 
 def test_leaving_the_block_signs_the_log(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_models_of_the_caller_s_own_are_used_by_name() -> None:
     """A pydantic-ai model that is passed in answers under its name, and its answers are scored."""
     upper = ScriptedModel(lambda system, user: user.upper())
     with stemma.open(store="sqlite://", models={"upper": upper}) as here:
-        evaluation, spent = here.evaluate(stemma.Prompt("Shout.", user="{{x}}"), CASES, model="upper", scorer="exact")
+        evaluation, spent = here.evaluate(SHOUT, CASES, stemma.TrialSettings("upper", "exact"))
         assert (evaluation.estimate.mean, spent.task) == (1.0, 3)
         [entry] = here.ledger.tail(1)
         assert entry.kind == "prompt.evaluated"
@@ -59,7 +60,7 @@ def test_unknown_model_and_strategy_are_told_before_anything_is_spent() -> None:
     """Names that mean nothing raise with what there is instead."""
     with stemma.open(store="sqlite://") as here:
         with pytest.raises(NotConfigured, match="there is no model called 'gpt'"):
-            here.evaluate(stemma.Prompt("x {{x}}"), CASES, model="gpt")
+            here.evaluate(stemma.Prompt("x {{x}}"), CASES, stemma.TrialSettings("gpt"))
         with pytest.raises(InvalidInput, match="strategy 'luck' is not known; there are: genetic"):
             here.optimize(stemma.Assignment(stemma.Prompt("x {{x}}"), CASES, CASES), strategy="luck")
         assert here.ledger.size() == 0
@@ -95,3 +96,17 @@ def test_settings_of_the_environment_reach_the_rooms(tmp_path: Path, monkeypatch
         assert here.settings == Settings.read()
         here.prompts.save("greeting", stemma.Prompt("Hello"))
         assert here.ledger.tail(1)[0].actor == "ci:nightly"
+
+
+def test_machine_without_the_log_s_key_leaves_it_unsigned(tmp_path: Path) -> None:
+    """A store that another key signed is worked on without a key: a second one would make its log unverifiable."""
+    url = f"sqlite:///{tmp_path}/stemma.db"
+    with stemma.open(store=url, keys=tmp_path / "keys") as here:
+        here.prompts.save("greeting", stemma.Prompt("Hello"))
+    with stemma.open(store=url, keys=tmp_path / "elsewhere") as keyless:
+        keyless.prompts.save("greeting", stemma.Prompt("Good evening"))
+        assert keyless.public_key is None
+    assert not (tmp_path / "elsewhere").exists()
+    with stemma.open(store=url, keys=tmp_path / "keys") as again:
+        found = again.ledger.verify()
+        assert (found.verified, found.entries, found.signed_size) == (True, 2, 1)

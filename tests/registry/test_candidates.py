@@ -37,7 +37,7 @@ def test_a_batch_is_stored_with_its_origin_and_one_event(
     [child] = candidates.store(session, [NewCandidate(Prompt("one two"), "crossover", (two, one, two))])
     found = candidates.get(child)
     assert (found.session, found.operator, found.status) == (session.id, "crossover", Status.STORED)
-    assert sorted(found.parents) == [one, two]
+    assert found.parents == (two, one)
     assert found.digest == Prompt("one two").digest
     assert candidates.prompt(child) == Prompt("one two")
     stored = [entry.data for entry in scope.ledger.tail(9, kind="candidates.stored", subject=session.id)]

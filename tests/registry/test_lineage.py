@@ -36,11 +36,11 @@ def test_a_diamond_counts_its_origin_once(scope: Scope, candidates: Candidates, 
     """An ancestor that is reached by two ways appears once, at its least distance, and everybody else's descent stays out."""
     root = _store(candidates, session, "root")
     left, right = (_store(candidates, session, text, root) for text in ("left", "right"))
-    bottom = _store(candidates, session, "bottom", left, right)
+    bottom = _store(candidates, session, "bottom", right, left)
     _store(candidates, session, "somebody else's", right)
     family = Lineage(scope).family(bottom)
     assert [(member.id, member.distance) for member in family] == [(bottom, 0), (left, 1), (right, 1), (root, 2)]
-    assert family.youngest.parents == (left, right)
+    assert family.youngest.parents == (right, left), "in the order given"
     assert family.by_id[root].parents == ()
     assert len(Lineage(scope).family(right)) == 2
 
@@ -64,7 +64,7 @@ def test_a_thousand_generations_are_one_family(scope: Scope, candidates: Candida
     with scope.write() as tx:  # rows as `store` writes them: a transaction each would take seconds and say no more
         row = {"session": session.number, "content_id": 1, "operator": "edit", "status": 0}
         tx.connection.execute(insert(candidates_table), [row | {"id": number} for number in line[1:]])
-        edges = [{"candidate_id": number, "parent_id": number - 1} for number in line[1:]]
+        edges = [{"candidate_id": number, "position": 0, "parent_id": number - 1} for number in line[1:]]
         tx.connection.execute(insert(candidate_parents), edges)
     family = Lineage(scope).family(line[-1])
     assert [member.id for member in family] == [*reversed(line)]
@@ -73,13 +73,13 @@ def test_a_thousand_generations_are_one_family(scope: Scope, candidates: Candida
 
 
 def test_the_main_line_follows_the_best_parent(scope: Scope, candidates: Candidates, session: Session) -> None:
-    """At each step the parent with the best score is taken, an unscored one last, the older one of equals."""
+    """At each step the parent with the best score is taken, an unscored one last, of equals the first one given."""
     weak, strong = (_store(candidates, session, text, score=score) for text, score in (("weak", 0.2), ("strong", 0.9)))
     unscored = _store(candidates, session, "unscored")
     twin = _store(candidates, session, "twin", weak, score=0.9)
     middle = _store(candidates, session, "middle", weak, twin, strong, unscored, score=0.95)
     youngest = _store(candidates, session, "youngest", unscored, middle)
-    assert [member.id for member in Lineage(scope).family(youngest).main_line] == [youngest, middle, strong]
+    assert [member.id for member in Lineage(scope).family(youngest).main_line] == [youngest, middle, twin, weak]
 
 
 def test_a_family_of_nobody_is_not_found(scope: Scope) -> None:

@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import stemma
 from stemma.cli.options import Json, read_text
 from stemma.cli.output import columns_wide, note, print_json, print_table, say
-from stemma.ledger import Entry, PublicKey, export, verify_export
+
+if TYPE_CHECKING:  # the database takes a fifth of a second to import, and help does without
+    from stemma.ledger import Entry
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: read it, sign it, prove it.")
 
@@ -31,6 +33,8 @@ def verify(
 
     Example: `stemma audit verify --export audit.jsonl`
     """
+    from stemma.ledger import PublicKey, verify_export
+
     key = None if public_key is None else PublicKey.parse(read_text(public_key).strip())
     notes = [read_text(path) for path in kept or []]
     if file is not None:
@@ -105,6 +109,8 @@ def export_(
 
     Example: `stemma audit export audit.jsonl && stemma audit verify --export audit.jsonl`
     """
+    from stemma.ledger import export
+
     with stemma.open() as here:
         here.ledger.checkpoint()
         made = export(here.store, file, public_key=here.public_key)
@@ -114,5 +120,5 @@ def export_(
         say(f"wrote {made.entries} entries and {made.checkpoints} checkpoints to {made.path}")
 
 
-def _data(entry: Entry) -> str:
+def _data(entry: "Entry") -> str:
     return json.dumps(entry.to_json()["data"], ensure_ascii=False)

@@ -14,24 +14,20 @@ from rich.rule import Rule
 from rich.text import Text
 
 import stemma
+from stemma.cli.drawing import print_difference, print_family
 from stemma.cli.examples import example_folder
 from stemma.cli.gate import print_verdict
 from stemma.cli.options import Json
 from stemma.cli.output import counting, out, percent, points, print_json, print_table, say, searching
-from stemma.cli.prompts import print_difference, print_family
 from stemma.core.errors import InvalidInput
-from stemma.evaluate.checks import CheckPolicy
-from stemma.evaluate.data import Dataset, read_dataset
-from stemma.optimize.optimizer import Assignment, OptimizationResult
-from stemma.optimize.settings import SearchSettings
-from stemma.platform import Stemma
-from stemma.registry.difference import difference
-from stemma.registry.formats import read_prompt
-from stemma.registry.prompts import PromptVersion
-from stemma.release import GatePolicy, GateVerdict
 
-if TYPE_CHECKING:  # the durable engine takes half a second to import
+if TYPE_CHECKING:  # the rooms take a quarter of a second to import, the durable engine twice that; help does without
+    from stemma.evaluate.data import Dataset
     from stemma.network import BatchResult, Run
+    from stemma.optimize.optimizer import OptimizationResult
+    from stemma.platform import Stemma
+    from stemma.registry.prompts import PromptVersion
+    from stemma.release import GateVerdict
 
 NAME = "support/triage"
 _MARK = ".stemma/demo.json"
@@ -42,12 +38,12 @@ class Desk:
     """The demo's data: cases to learn from, cases held out, and where the files are."""
 
     folder: Path
-    train: Dataset
-    holdout: Dataset
+    train: "Dataset"
+    holdout: "Dataset"
 
     @classmethod
     def read(cls, folder: Path, seed: int) -> "Desk":
-        tickets = read_dataset(folder / "tickets.csv", inputs=["ticket"], expected="category", strict=True)
+        tickets = stemma.read_dataset(folder / "tickets.csv", inputs=["ticket"], expected="category", strict=True)
         return cls(folder, *tickets.split(0.35, seed=seed))
 
 
@@ -114,7 +110,9 @@ def _prepare(folder: Path) -> None:
         ) from error
 
 
-def _register(here: Stemma, desk: Desk) -> PromptVersion:
+def _register(here: "Stemma", desk: Desk) -> "PromptVersion":
+    from stemma.registry.formats import read_prompt
+
     _headline(
         "1  A prompt that a person wrote", "registered, labelled, and measured on tickets it will never learn from"
     )
@@ -132,14 +130,16 @@ def _register(here: Stemma, desk: Desk) -> PromptVersion:
     return saved
 
 
-def _evolve(here: Stemma, desk: Desk, first: PromptVersion, seed: int, max_calls: int) -> OptimizationResult:
+def _evolve(here: "Stemma", desk: Desk, first: "PromptVersion", seed: int, max_calls: int) -> "OptimizationResult":
+    from stemma.registry.difference import difference
+
     _headline(
         "2  Evolution", f"{len(desk.train)} labelled tickets, at most {max_calls} calls, a hold-out it never sees"
     )
     with searching(f"from {first.reference}") as bar:
         result = here.optimize(
-            Assignment(first.prompt, desk.train, desk.holdout, name=NAME),
-            settings=SearchSettings(seed=seed, max_calls=max_calls),
+            stemma.Assignment(first.prompt, desk.train, desk.holdout, name=NAME),
+            stemma.SearchSettings(seed=seed, max_calls=max_calls),
             progress=bar,
         )
     held, (low, high) = result.holdout, result.holdout.ci95
@@ -162,11 +162,13 @@ def _evolve(here: Stemma, desk: Desk, first: PromptVersion, seed: int, max_calls
 
 
 def _let_through(
-    here: Stemma, desk: Desk, first: PromptVersion, result: OptimizationResult
-) -> tuple[GateVerdict, PromptVersion]:
+    here: "Stemma", desk: Desk, first: "PromptVersion", result: "OptimizationResult"
+) -> "tuple[GateVerdict, PromptVersion]":
+    from stemma.evaluate.checks import CheckPolicy
+
     _headline("3  The gate", "static checks, then a paired comparison with the version in production")
-    policy = GatePolicy(CheckPolicy(labels=desk.train.labels()))
-    verdict = here.judge(result.best, first.prompt, desk.holdout, policy=policy, training=desk.train)
+    policy = stemma.GatePolicy(CheckPolicy(labels=desk.train.labels()))
+    verdict = here.judge(result.best, first.prompt, desk.holdout, policy, training=desk.train)
     print_verdict(verdict)
     released = here.gate.release(
         NAME, result.candidate, verdict, label="production", message=f"from {result.session.id}"
@@ -175,12 +177,12 @@ def _let_through(
     return verdict, released
 
 
-def _put_to_work(here: Stemma, desk: Desk) -> "BatchResult":
+def _put_to_work(here: "Stemma", desk: Desk) -> "BatchResult":
     _headline("4  A network uses it", "triage → find the answer in the help centre → check → draft a reply by quoting")
     from stemma.network import load_manifest
 
     network = load_manifest(desk.folder / "stemma.yaml")
-    unseen = read_dataset(desk.folder / "unseen.csv", inputs=["ticket"], strict=True)
+    unseen = stemma.read_dataset(desk.folder / "unseen.csv", inputs=["ticket"], strict=True)
     with counting("answering", len(unseen)) as bar:
         batch = here.networks.run(network, [dict(case.inputs) for case in unseen], progress=lambda told: bar(told.done))
     counted = _network_json(batch, desk)
@@ -214,7 +216,8 @@ def _words_taken_up(run: "Run") -> float:
 
 
 def _network_json(batch: "BatchResult", desk: Desk) -> dict[str, Any]:
-    gold = [case.expected for case in read_dataset(desk.folder / "unseen.csv", inputs=["ticket"], expected="category")]
+    unseen = stemma.read_dataset(desk.folder / "unseen.csv", inputs=["ticket"], expected="category")
+    gold = [case.expected for case in unseen]
     statuses = [run.status.value for run in batch.runs]
     right = 0
     for run, expected in zip(batch.runs, gold, strict=True):

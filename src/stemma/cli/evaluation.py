@@ -1,60 +1,44 @@
 """`stemma eval`: how good a prompt is on data."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import stemma
-from stemma.cli.options import (
-    Concurrency,
-    Expected,
-    Input,
-    Json,
-    Judge,
-    Model,
-    ScorerName,
-    Strict,
-    dataset,
-    version_of,
-)
-from stemma.cli.output import counting, cut, percent, print_json, print_table, say
+from stemma.cli.options import BudgetOptions, CaseOptions, Json, TrialOptions, version_of
+from stemma.cli.output import counting, cut, percent, print_json, print_table, say, spent_in_words, warn
+from stemma.cli.records import spread
+from stemma.core.errors import BudgetExhausted, ModelError
+
+if TYPE_CHECKING:  # the rooms take a quarter of a second to import, and help waits for none of them
+    from stemma.evaluate.budget import Spending
+    from stemma.evaluate.runner import Evaluation
 
 
+@spread
 def evaluate(
     reference: Annotated[str, typer.Argument(help="NAME, NAME/3, NAME@label, NAME#digest, or a prompt file.")],
     data: Annotated[Path, typer.Option("--data", help=".csv, .tsv, .jsonl or .parquet file.")],
-    inputs: Input,
-    expected: Expected,
-    model: Model = None,
-    scorer: ScorerName = "normalised",
-    judge: Judge = None,
+    columns: CaseOptions,
+    trial: TrialOptions,
+    limits: BudgetOptions,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use the first N rows.")] = None,
-    max_calls: Annotated[int | None, typer.Option("--max-calls", min=1, help="Ask at most N questions.")] = None,
-    concurrency: Concurrency = 4,
     failures: Annotated[int, typer.Option("--failures", min=0, help="Show N wrong answers.")] = 5,
-    strict: Strict = False,
     as_json: Json = False,
 ) -> None:
     """Score a prompt on data, with a 95 % interval.
 
     Example: `stemma eval support/triage@production --data tickets.csv --input ticket --expected category`
     """
-    cases = dataset(data, inputs, expected, strict=strict, limit=limit)
+    cases = columns.read(data, limit=limit)
+    budget = limits.budget()
     with stemma.open() as here:
         found = version_of(here, reference)
-        with counting("evaluating", len(cases)) as progress:
-            evaluation, spent = here.evaluate(
-                found.prompt,
-                cases,
-                model=model,
-                scorer=scorer,
-                judge=judge,
-                max_calls=max_calls,
-                concurrency=concurrency,
-                progress=progress,
-            )
+        with counting("evaluating", len(cases)) as bar:
+            evaluation, spent = here.evaluate(found.prompt, cases, trial.settings(), budget=budget, progress=bar)
     measured = evaluation.estimate
+    _check_complete(evaluation, limits)
     if as_json:
         print_json(
             {
@@ -68,10 +52,26 @@ def evaluate(
                 "calls": spent.to_json(),
             }
         )
-        return
+    else:
+        _print(evaluation, spent, failures)
+
+
+def _check_complete(evaluation: "Evaluation", limits: BudgetOptions) -> None:
+    """Says what the limits left out of the score. Raises BudgetExhausted and ModelError when that is all of it."""
+    measured, cases = evaluation.estimate, len(evaluation.outcomes)
+    if measured.n == 0 and evaluation.unpaid:
+        raise BudgetExhausted(f"none of {cases} cases was scored: {limits} was too little for the first; give more")
+    if measured.n == 0:
+        raise ModelError(f"none of {cases} cases was scored; the first: {evaluation.outages[0]}")
+    if evaluation.unpaid:
+        warn(f"{evaluation.unpaid} of {cases} cases were not asked: {limits} was spent; the score is of {measured.n}")
+
+
+def _print(evaluation: "Evaluation", spent: "Spending", failures: int) -> None:
+    measured = evaluation.estimate
     low, high = measured.ci95
     say(f"score    {percent(measured.mean)}   95 % interval {percent(low)} to {percent(high)}")
-    say(f"n        {measured.n}   missing {measured.missing}   calls {spent.total}")
+    say(f"n        {measured.n}   missing {measured.missing}   calls {spent.total}   {spent_in_words(spent)}")
     wrong = [outcome for outcome in evaluation.outcomes if outcome.score is not None and outcome.score < 1]
     if wrong[:failures]:
         say()
@@ -87,6 +87,5 @@ def evaluate(
                 for outcome in wrong[:failures]
             ],
         )
-    unanswered = next((outcome.missing for outcome in evaluation.outcomes if outcome.missing), None)
-    if unanswered:
-        say(f"\n{measured.missing} without an answer; the first: {unanswered}", style="yellow")
+    if evaluation.outages:
+        say(f"\n{len(evaluation.outages)} without an answer; the first: {evaluation.outages[0]}", style="yellow")

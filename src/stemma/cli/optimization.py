@@ -1,104 +1,120 @@
 """`stemma optimize`: a better prompt, from data."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import stemma
-from stemma.cli.options import (
-    Concurrency,
-    Expected,
-    Input,
-    Json,
-    Judge,
-    Model,
-    ScorerName,
-    Strict,
-    dataset,
-    version_of,
-)
-from stemma.cli.output import note, percent, points, print_json, say, searching
-from stemma.cli.prompts import print_difference
+from stemma.cli.drawing import print_difference
+from stemma.cli.options import BudgetOptions, CaseOptions, Json, TrialOptions, version_of
+from stemma.cli.output import note, percent, points, print_json, say, searching, spent_in_words
+from stemma.cli.records import spread
 from stemma.core.errors import InvalidInput
-from stemma.evaluate.data import Dataset
-from stemma.optimize.optimizer import Assignment, OptimizationResult
-from stemma.optimize.settings import SearchSettings
-from stemma.registry.difference import difference
+
+if TYPE_CHECKING:  # the rooms take a quarter of a second to import, and help waits for none of them
+    from stemma.evaluate.data import Dataset
+    from stemma.optimize.optimizer import OptimizationResult
+    from stemma.optimize.settings import SearchSettings
 
 _EMBEDDED_CALLS, _PAID_CALLS = 6000, 1000
 
 
-def optimize(
-    name: Annotated[str, typer.Argument(help="NAME (newest version), NAME/3, NAME@label, or a prompt file.")],
-    train: Annotated[Path, typer.Option("--train", help="Cases to learn from.")],
-    inputs: Input,
-    expected: Expected,
-    val: Annotated[
-        Path | None, typer.Option("--val", help="Cases to choose by; split off --train unless given.")
-    ] = None,
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """Cases to learn from, to choose by and to measure on."""
+
+    train: Annotated[Path, typer.Option("--train", help="Cases to learn from.")]
+    val: Annotated[Path | None, typer.Option("--val", help="Cases to choose by; split off --train unless given.")] = (
+        None
+    )
     holdout: Annotated[
         str, typer.Option("--holdout", help="Cases to measure on: a file, or a fraction of --train.")
-    ] = "0.25",
-    model: Model = None,
+    ] = "0.25"
+
+    def read(self, columns: CaseOptions, seed: int) -> "tuple[Dataset, Dataset, Dataset | None]":
+        """The three sets, in this order: train, holdout, val."""
+        train, holdout = self._split(columns.read(self.train), columns, seed)
+        return train, holdout, None if self.val is None else columns.read(self.val)
+
+    def _split(self, cases: "Dataset", columns: CaseOptions, seed: int) -> "tuple[Dataset, Dataset]":
+        try:
+            fraction = float(self.holdout)
+        except ValueError:
+            return cases, columns.read(Path(self.holdout))
+        if not 0 < fraction < 1:
+            raise InvalidInput(f"--holdout {self.holdout} is neither a file nor a fraction between 0 and 1")
+        return cases.split(fraction, seed=seed)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How to search."""
+
     writer: Annotated[
         str | None, typer.Option("--writer", help="Model that also writes prompts; none unless given.")
-    ] = None,
-    strategy: Annotated[str, typer.Option("--strategy", help="How to search.")] = "genetic",
-    scorer: ScorerName = "normalised",
-    judge: Judge = None,
-    max_calls: Annotated[
-        int | None, typer.Option("--max-calls", min=1, help="Questions at most: 6000 for embedded models, else 1000.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed and data, same result.")] = 0,
-    population: Annotated[int, typer.Option("--population", min=2, help="Prompts in a generation.")] = 50,
-    generations: Annotated[int, typer.Option("--generations", min=1, help="Generations at most.")] = 20,
-    elite: Annotated[float, typer.Option("--elite", min=0, max=1, help="Share that goes on unchanged.")] = 0.2,
+    ] = None
+    strategy: Annotated[str, typer.Option("--strategy", help="How to search.")] = "genetic"
+    seed: Annotated[int, typer.Option("--seed", help="Same seed and data, same result.")] = 0
+    population: Annotated[int, typer.Option("--population", min=2, help="Prompts in a generation.")] = 50
+    generations: Annotated[int, typer.Option("--generations", min=1, help="Generations at most.")] = 20
+    elite: Annotated[float, typer.Option("--elite", min=0, max=1, help="Share that goes on unchanged.")] = 0.2
     mutation_rate: Annotated[
         float, typer.Option("--mutation-rate", min=0, max=1, help="Chance that a child is changed further.")
-    ] = 0.1,
-    target: Annotated[float, typer.Option("--target", min=0, max=1, help="Stop at this validation score.")] = 1.0,
-    token_cap: Annotated[int, typer.Option("--token-cap", min=1, help="Longest prompt, in estimated tokens.")] = 1500,
-    token_price: Annotated[float, typer.Option("--token-price", min=0, help="Score that a token costs.")] = 0.00001,
-    concurrency: Concurrency = 4,
+    ] = 0.1
+    target: Annotated[float, typer.Option("--target", min=0, max=1, help="Stop at this validation score.")] = 1.0
+    token_cap: Annotated[int, typer.Option("--token-cap", min=1, help="Longest prompt, in estimated tokens.")] = 1500
+    token_price: Annotated[float, typer.Option("--token-price", min=0, help="Score that a token costs.")] = 0.00001
+
+    def settings(self, limits: BudgetOptions, model: str) -> "SearchSettings":
+        return stemma.SearchSettings(
+            population=self.population,
+            generations=self.generations,
+            elite=self.elite,
+            mutation_rate=self.mutation_rate,
+            target=self.target,
+            token_cap=self.token_cap,
+            token_price=self.token_price,
+            max_calls=limits.max_calls or (_EMBEDDED_CALLS if model.startswith("embedded") else _PAID_CALLS),
+            max_tokens=limits.max_tokens,
+            max_cost=limits.max_cost,
+            seed=self.seed,
+        )
+
+
+@spread
+def optimize(
+    name: Annotated[str, typer.Argument(help="NAME (newest version), NAME/3, NAME@label, or a prompt file.")],
+    data: DataOptions,
+    columns: CaseOptions,
+    trial: TrialOptions,
+    limits: BudgetOptions,
+    search: SearchOptions,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with this interrupted session.")] = None,
-    strict: Strict = False,
     as_json: Json = False,
 ) -> None:
     """Evolve a prompt against data, and measure the best one on cases the search never saw.
 
+    Without --max-calls at most 6000 questions are put to embedded models, and 1000 to others.
+
     Example: `stemma optimize support/triage --train tickets.csv --input ticket --expected category --seed 7`
     """
-    cases = dataset(train, inputs, expected, strict=strict)
-    learned, measured = _split(cases, holdout, inputs, expected, seed, strict)
-    chosen = None if val is None else dataset(val, inputs, expected, strict=strict)
+    sets = data.read(columns, search.seed)
     with stemma.open() as here:
         found = version_of(here, name)
-        wanted = model or here.settings.model
-        settings = SearchSettings(
-            population=population,
-            generations=generations,
-            elite=elite,
-            mutation_rate=mutation_rate,
-            target=target,
-            token_cap=token_cap,
-            token_price=token_price,
-            max_calls=max_calls or (_EMBEDDED_CALLS if wanted.startswith("embedded") else _PAID_CALLS),
-            seed=seed,
-        )
-        assignment = Assignment(found.prompt, learned, measured, chosen, found.name if found.version else None)
-        with searching(f"from {found.reference} ({found.digest[:12]}), with model {wanted}") as bar:
+        assignment = stemma.Assignment(found.prompt, *sets, found.name if found.version else None)
+        model = trial.model or here.settings.model
+        settings = search.settings(limits, model)
+        with searching(f"from {found.reference} ({found.digest[:12]}), with model {model}") as bar:
             try:
                 result = here.optimize(
                     assignment,
-                    strategy=strategy,
-                    model=model,
-                    writer=writer,
-                    scorer=scorer,
-                    judge=judge,
-                    settings=settings,
+                    settings,
+                    trial.settings(),
+                    strategy=search.strategy,
+                    writer=search.writer,
                     resume=resume,
-                    concurrency=concurrency,
                     progress=bar,
                 )
             except KeyboardInterrupt:
@@ -108,22 +124,12 @@ def optimize(
     if as_json:
         print_json(result.to_json())
     else:
-        _print(result, found.name, f"--input {inputs} --expected {expected}")
+        _print(result, found.name, columns)
 
 
-def _split(
-    cases: Dataset, holdout: str, inputs: str, expected: str, seed: int, strict: bool
-) -> tuple[Dataset, Dataset]:
-    try:
-        fraction = float(holdout)
-    except ValueError:
-        return cases, dataset(Path(holdout), inputs, expected, strict=strict)
-    if not 0 < fraction < 1:
-        raise InvalidInput(f"--holdout {holdout} is neither a file nor a fraction between 0 and 1")
-    return cases.split(fraction, seed=seed)
+def _print(result: "OptimizationResult", name: str, columns: CaseOptions) -> None:
+    from stemma.registry.difference import difference
 
-
-def _print(result: OptimizationResult, name: str, columns: str) -> None:
     held = result.holdout
     tokens = result.to_json()["tokens"]
     if not result.improved:
@@ -135,11 +141,12 @@ def _print(result: OptimizationResult, name: str, columns: str) -> None:
     if held.gain is not None:
         say(f"gain        {points(held.gain)} points, 95 % interval {points(low)} to {points(high)}")
     spent = result.spending
-    say(f"calls       {spent.total} of {spent.budget} (task {spent.task}, meta {spent.meta}, judge {spent.judge})")
+    kinds = f"task {spent.task}, meta {spent.meta}, judge {spent.judge}"
+    say(f"calls       {spent.total} of {spent.budget} ({kinds})   {spent_in_words(spent)}")
     say(f"candidates  {result.candidates} in {result.steps} steps, {result.seconds:.1f} s")
     say(f"tokens      {tokens['seed']} → {tokens['best']} a call, estimated")
     say(f"session     {result.session.id}")
     say(f"best        candidate {result.candidate}, {result.best.digest[:12]}")
     say("\nNext: let it through the gate", style="bold")
     known = "" if result.session.prompt_name else "--name NAME "
-    say(f"  stemma gate {result.session.id} {known}--data FILE {columns}")
+    say(f"  stemma gate {result.session.id} {known}--data FILE --input {columns.inputs} --expected {columns.expected}")

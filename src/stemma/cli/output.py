@@ -21,6 +21,7 @@ from rich.progress import (
 )
 
 if TYPE_CHECKING:  # the search takes a tenth of a second to import; listing prompts needs none of it
+    from stemma.evaluate.budget import Spending
     from stemma.optimize.arena import Standing
 
 out = Console(highlight=False, emoji=False)
@@ -91,6 +92,12 @@ def points(value: float) -> str:
     return f"{100 * value:+.1f}"
 
 
+def spent_in_words(spending: "Spending") -> str:
+    """Tokens and money that were charged: those of remembered answers too."""
+    money = f"   ${spending.cost.money:.4f}" if spending.cost.money else ""
+    return f"tokens {spending.cost.tokens}{money}"
+
+
 @contextmanager
 def counting(title: str, total: int) -> Iterator["Counter"]:
     """A bar over `total` things that are done one after the other."""
@@ -112,8 +119,8 @@ class Counter:
         self._progress = progress
         self._task = task
 
-    def __call__(self, done: int) -> None:
-        self._progress.update(self._task, completed=done)
+    def __call__(self, done: int, total: int | None = None) -> None:
+        self._progress.update(self._task, completed=done, total=total)
 
 
 @contextmanager

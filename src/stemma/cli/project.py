@@ -14,7 +14,6 @@ from stemma.cli.examples import example_folder
 from stemma.cli.options import Json
 from stemma.cli.output import print_json, say
 from stemma.core.errors import InvalidInput, StemmaError
-from stemma.platform import Settings
 
 _STARTER = (
     "triage.prompt.yml",
@@ -97,7 +96,7 @@ def doctor(as_json: Json = False) -> None:
 
 
 def _store_checks() -> list[Check]:
-    settings = Settings.read()
+    settings = stemma.Settings.read()
     try:
         with stemma.open() as here:
             log = here.ledger.verify()

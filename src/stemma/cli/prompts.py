@@ -1,21 +1,22 @@
 """`stemma prompts`: the registry from the terminal."""
 
 import json
-from itertools import pairwise
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.tree import Tree
 
 import stemma
+from stemma.cli.drawing import print_difference, print_family
 from stemma.cli.options import Json, prompt_file, version_of
-from stemma.cli.output import columns_wide, cut, note, out, print_json, print_table, say, warn
+from stemma.cli.output import note, print_json, print_table, say, warn
 from stemma.core.errors import InvalidInput, NotFound
-from stemma.registry.difference import Difference, difference
+from stemma.registry.difference import difference
 from stemma.registry.formats import FORMATS, PromptFile, format_of, write_prompt
-from stemma.registry.lineage import Ancestor, Family
-from stemma.registry.prompts import PromptVersion
+
+if TYPE_CHECKING:  # the database takes a fifth of a second to import, and help does without
+    from stemma.registry.prompts import PromptVersion
 
 app = typer.Typer(no_args_is_help=True, help="Prompts, versions, labels and where they came from.")
 
@@ -232,52 +233,12 @@ def lineage(
             candidate = found.candidate
         family = here.lineage.family(candidate)
     if as_json:
-        print_json([{name: getattr(member, name) for name in Ancestor.__slots__} for member in family])
+        print_json([asdict(member) for member in family])
     else:
         print_family(family, depth=depth)
 
 
-def print_family(family: Family, *, depth: int = 12) -> None:
-    """The line of best parents as a tree, with the other parent of each crossover beside it."""
-    out.print(_family_tree(family, depth), width=columns_wide())
-
-
-def _family_tree(family: Family, depth: int) -> Tree:
-    line = family.main_line
-    root = tree = Tree(_member(line[0]))
-    for child, parent in pairwise(line[: depth + 1]):
-        for other in child.parents:
-            if other != parent.id:
-                tree.add(f"[dim]{_member(family.by_id[other])} (other parent)[/dim]")
-        tree = tree.add(_member(parent))
-    if len(line) > depth + 1:
-        tree.add(f"[dim]… {len(line) - depth - 1} more generations; see --depth[/dim]")
-    return root
-
-
-def print_difference(changes: Difference, *, most: int | None = None, brief: bool = False) -> None:
-    """A difference in colour: at most so many lines of it, and with `brief` each only as far as the terminal goes."""
-    if not changes:
-        say("no difference")
-    part = None
-    for line in changes.lines[:most]:
-        if line.part != part:
-            part = line.part
-            say(f"@@ {part} @@", style="cyan")
-        style = {"+": "green", "-": "red", " ": "dim"}[line.mark]
-        text = cut(line.text, columns_wide() - 2) if brief and line.text.strip() else line.text
-        say(f"{line.mark} {text}".rstrip(), style=style)
-    if most is not None and len(changes.lines) > most:
-        say(f"… {len(changes.lines) - most} more lines", style="dim")
-
-
-def _member(member: Ancestor) -> str:
-    score = "" if member.score is None else f"  {100 * member.score:.1f} %"
-    version = "" if member.version is None else f"  [bold]{member.version}[/bold]"
-    return f"#{member.id} {member.digest[:12]}  {member.operator}{score}{version}"
-
-
-def _print_version(found: PromptVersion, as_json: bool) -> None:
+def _print_version(found: "PromptVersion", as_json: bool) -> None:
     if as_json:
         print_json(_version_json(found))
         return
@@ -285,7 +246,7 @@ def _print_version(found: PromptVersion, as_json: bool) -> None:
     say(f"{found.reference}  {found.digest[:12]}{labels}")
 
 
-def _version_json(found: PromptVersion) -> dict[str, Any]:
+def _version_json(found: "PromptVersion") -> dict[str, Any]:
     return {
         "reference": found.reference,
         "name": found.name,
@@ -305,7 +266,7 @@ def _metadata(read: PromptFile) -> dict[str, Any]:
     return {key: value for key, value in kept.items() if value}
 
 
-def _as_file(found: PromptVersion) -> PromptFile:
+def _as_file(found: "PromptVersion") -> PromptFile:
     kept = found.metadata
     return PromptFile(
         found.prompt,

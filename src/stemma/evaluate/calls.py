@@ -11,8 +11,10 @@ from stemma.core.clock import Clock
 from stemma.core.errors import BudgetExhausted, ModelError, ModelRefused, ModelUnavailable
 from stemma.evaluate.budget import Budget, CallKind, Cost
 from stemma.evaluate.memo import Answer, Journal, Memo, Request
+from stemma.evaluate.price import price_of
 from stemma.evaluate.retry import RetryPolicy, retried
 from stemma.models.completion import Completion, complete
+from stemma.models.settings import BY_MODEL
 from stemma.models.tokens import count_tokens
 
 if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import, and a command that calls no model does without
@@ -69,8 +71,11 @@ class Calls:
         self._concurrency = concurrency
         self._retry = retry
         self._answers: dict[bytes, Answer] = {}
+        self._tries_charged: set[bytes] = set()
         self.remembered = 0
         """Questions that were answered from the memo or the journal, without a call."""
+        self.exhausted = False
+        """Whether a question went unasked because the budget could not pay for it."""
 
     async def answers(
         self,
@@ -82,69 +87,92 @@ class Calls:
     ) -> list[Answer]:
         """The answer to each request: remembered, or asked for while the budget lasts.
 
-        Which requests are granted is settled in their order before the first is made, so that a run that is repeated
-        stops at the same one. A request beyond the budget is missing with the words of `UNPAID`; a provider that stays
-        unavailable makes it missing with its words. `progress` is told how many answers are in.
+        Requests are granted in their order, each as if all before it had been answered and paid, so that a run that is
+        repeated stops at the same one, however many are open at a time. A request beyond the budget is missing with the
+        words of `UNPAID`; a provider that stays unavailable makes it missing with its words. `progress` is told how many
+        answers are in.
 
         Raises ModelError when the provider failed so often in a row, with nothing in between, that going on would only
-        spend the budget.
+        spend the budget. Raises NotConfigured when a budget of money meets a model without a known price.
         """
         answers: list[Answer | None] = [None] * len(requests)
-        pending = self._grant(requests, kind, answers)
-        if progress is not None:
-            progress(sum(answer is not None for answer in answers))
-        if pending:
-            await self._ask(target, pending, kind, answers, progress)
+        known = self._memo.recall([request.key for request in requests if request.key not in self._answers])
+        failures = _Failures(limit=max(8, 2 * self._concurrency))
+        waiting = deque(enumerate(requests))
+        while waiting:
+            pending = self._grant(target, waiting, kind, known, answers)
+            if progress is not None:
+                progress(sum(answer is not None for answer in answers))
+            if pending:
+                await self._ask(target, pending, kind, failures, answers, progress)
         return [answer or Answer(None, missing=UNPAID) for answer in answers]
 
     async def text(self, target: Target, request: Request, *, kind: CallKind) -> str:
         """The answer to one request. Raises BudgetExhausted, ModelRefused and ModelError."""
         [answer] = await self.answers(target, [request], kind=kind)
         if answer.missing == UNPAID:
-            raise BudgetExhausted(f"the budget of {self.budget.calls} calls is spent")
+            raise BudgetExhausted(f"the budget of {self.budget.limits} is spent")
         if answer.missing is not None or answer.text is None:
             raise ModelError(answer.missing or f"model {target.name!r} gave no answer")
         if answer.refusal is not None:
             raise ModelRefused(target.name, answer.refusal, answer.text)
         return answer.text
 
-    def _grant(self, requests: Sequence[Request], kind: CallKind, answers: list[Answer | None]) -> deque[_Pending]:
-        known = self._memo.recall([request.key for request in requests if request.key not in self._answers])
-        waiting: dict[bytes, _Pending] = {}
-        for place, request in enumerate(requests):
+    def _grant(
+        self,
+        target: Target,
+        waiting: deque[tuple[int, Request]],
+        kind: CallKind,
+        known: Mapping[bytes, Answer],
+        answers: list[Answer | None],
+    ) -> deque[_Pending]:
+        """Takes requests from the front for as long as the budget lasts, and returns those that have to be asked.
+
+        One that does not fit beside what is open stays in front: once that is paid, it may have cost less than it might.
+        """
+        pending: dict[bytes, _Pending] = {}
+        while waiting:
+            place, request = waiting[0]
             key = request.key
-            if key in waiting:
-                waiting[key].places.append(place)
-            elif key not in self._answers:
+            if key in pending:
+                pending[key].places.append(place)
+            elif key in self._answers:
+                answers[place] = self._answers[key]
+            else:
                 entry = self._journal.entries.get(key)
                 paid, missing = (entry.paid, entry.missing) if entry else (0, None)
                 # Every question is charged once a session, whether its answer is remembered or has to be paid for: so a
                 # session takes the same steps whatever the memo holds. One that took several tries is charged for each,
                 # and one that the session saw fail stays missing, though others may have an answer by now.
                 is_open = missing is None and key not in known
-                most = _most(request)
-                for _ in range(paid if is_open else paid - 1):
-                    self.budget.reserve(kind)
+                most = self._most(target, request)
+                if key not in self._tries_charged:
+                    self._tries_charged.add(key)
+                    for _ in range(paid if is_open else paid - 1):
+                        self.budget.reserve(kind)
                 if not self.budget.reserve(kind, most):
-                    continue
-                if is_open:
-                    waiting[key] = _Pending(request, most, paid, [place])
-                    continue
-                self._answers[key] = known[key] if missing is None else Answer(None, missing=missing)
-                self.remembered += 1
-                self.budget.settle(most, self._answers[key].cost)
-            answers[place] = self._answers.get(key)
-        return deque(waiting.values())
+                    if pending:
+                        break
+                    self.exhausted = True
+                elif is_open:
+                    pending[key] = _Pending(request, most, paid, [place])
+                else:
+                    self._answers[key] = known[key] if missing is None else Answer(None, missing=missing)
+                    self.remembered += 1
+                    self.budget.settle(most, self._answers[key].cost)
+                    answers[place] = self._answers[key]
+            waiting.popleft()
+        return deque(pending.values())
 
     async def _ask(
         self,
         target: Target,
         pending: deque[_Pending],
         kind: CallKind,
+        failures: "_Failures",
         answers: list[Answer | None],
         progress: Callable[[int], None] | None,
     ) -> None:
-        failures = _Failures(limit=max(8, 2 * self._concurrency))
         done = sum(answer is not None for answer in answers)
 
         async def work() -> None:
@@ -172,6 +200,13 @@ class Calls:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
+    def _most(self, target: Target, request: Request) -> Cost:
+        """What a call takes at most, as far as the estimate of its tokens goes."""
+        asked, longest = question_tokens(request), longest_answer(request)
+        if self.budget.money is None:
+            return Cost(asked + longest)
+        return Cost(asked + longest, price_of(target.model, input_tokens=asked, output_tokens=longest))
+
     async def _answer(self, target: Target, item: _Pending, kind: CallKind) -> Answer:
         request, calls = item.request, 0
 
@@ -193,7 +228,8 @@ class Calls:
         try:
             got = await retried(attempt, policy=self._retry, clock=self._clock, seed=request.key.hex())
             tokens = (got.input_tokens, got.output_tokens)
-            answer = Answer(got.text, cost=Cost(sum(tokens), got.cost or Decimal(0)))
+            cost = Cost(sum(tokens), got.cost or Decimal(0))
+            answer = Answer(got.text, cost=cost, seconds=got.seconds, stand_in=got.stand_in)
         except ModelRefused as refusal:
             answer = Answer(refusal.reason, refusal=refusal.code)
         except (ModelUnavailable, ModelError) as failure:
@@ -224,7 +260,13 @@ class _Failures:
             raise _NothingButFailures(f"the first {len(self.keys)} calls all failed; the last: {answer.missing}")
 
 
-def _most(request: Request) -> Cost:
+def question_tokens(request: Request) -> int:
+    """The estimated tokens of the question itself."""
+    return count_tokens(request.system) + count_tokens(request.user)
+
+
+def longest_answer(request: Request) -> int:
+    """The tokens that an answer may take; of models that stand in for each other, the longest of any."""
     settings: Mapping[str, Any] = request.settings
-    longest = int(settings.get("max_tokens") or _LONGEST_ANSWER)
-    return Cost(count_tokens(request.system) + count_tokens(request.user) + longest)
+    each = [{**settings, **own} for own in ({}, *settings.get(BY_MODEL, {}).values())]
+    return max(int(asked_with.get("max_tokens") or _LONGEST_ANSWER) for asked_with in each)

@@ -11,6 +11,7 @@ from stemma.evaluate.comparison import Estimate, estimate
 from stemma.evaluate.data import Case
 from stemma.evaluate.memo import Answer, Request
 from stemma.evaluate.scoring import Score, Scorer, score_output
+from stemma.models.settings import settings_for
 from stemma.registry.prompt import Prompt
 
 
@@ -42,8 +43,13 @@ class Evaluation:
 
     @property
     def unpaid(self) -> int:
-        """Cases that the budget did not reach."""
+        """Cases that the budget did not reach, be it for the answer or for a judge's word on it."""
         return sum(outcome.missing == UNPAID for outcome in self.outcomes)
+
+    @property
+    def outages(self) -> list[str]:
+        """Why cases that were asked have no score, in the order of the cases."""
+        return [outcome.missing for outcome in self.outcomes if outcome.missing and outcome.missing != UNPAID]
 
 
 class Runner:
@@ -76,7 +82,9 @@ class Runner:
         try:
             scored = score_output(self.scorer, case, answer.text, self._ask)
             score = scored if isinstance(scored, Score) else await scored
-        except (BudgetExhausted, ModelError) as failure:
+        except BudgetExhausted:
+            return Outcome(case, answer.text, None, missing=UNPAID)
+        except ModelError as failure:
             return Outcome(case, answer.text, None, missing=str(failure))
         return Outcome(case, answer.text, score.value, score.feedback)
 
@@ -88,7 +96,7 @@ class Runner:
 
 
 def request_of(prompt: Prompt, inputs: Mapping[str, Any], target: Target) -> Request:
-    """The question that `prompt` puts to the model for these inputs. Raises TemplateError."""
+    """The question that `prompt` puts to the model for these inputs. Raises TemplateError, and what `settings_for` raises."""
     rendered = prompt.render(inputs)
-    settings = {key: value for key, value in prompt.settings.items() if key != "model"}
+    settings = settings_for(prompt.settings, target.name)
     return Request(target.identity, rendered.system, rendered.user, settings, prompt.output_schema)

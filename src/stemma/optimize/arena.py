@@ -8,10 +8,12 @@ in each generation, so that no candidate is chosen for suiting the first ones.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from random import Random
 from statistics import fmean
 
+from stemma.evaluate.budget import Cost
 from stemma.evaluate.calls import Calls, Target
 from stemma.evaluate.checks import CheckPolicy, problems_of, prompt_tokens
 from stemma.evaluate.memo import Request
@@ -24,6 +26,7 @@ from stemma.optimize.task import Task, shown_input
 from stemma.registry.prompt import Prompt
 
 _KEPT_EACH_ROUND = 1 / 3
+_MARGIN = Decimal("1.1")  # held-out cases may be a little longer than validation cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Arena:
         self._best: Individual | None = None
         self._step = 0
         self._judged: dict[int, tuple[float | None, bool]] = {}
+        self._spent: dict[int, tuple[Cost, int]] = {}
 
     # --- proposing ----------------------------------------------------------------------------------------------------
 
@@ -127,19 +131,22 @@ class Arena:
     def population(self) -> int:
         """How many make up a generation: as many as set, or as few as it takes to race the first on half of the budget.
 
-        A search that spends all it has on a first look at many candidates ends without having tried any one in full.
+        A search that spends all it has on a first look at many candidates ends without having tried any one in full. To be
+        asked for once the seed was tried, as that is when the price of a call is known.
         """
-        left = self.calls.budget.left
+        left = self.calls.budget.left_at(self._longest_call)
         if left is None:
             return self.settings.population
         a_member = sum(block * _KEPT_EACH_ROUND**place for place, block in enumerate(self._blocks))
-        return min(self.settings.population, max(4, int((left - len(self.task.val)) / 2 / a_member)))
+        return min(self.settings.population, max(4, int(left / 2 / a_member)))
 
     @property
     def finished(self) -> bool:
         """Whether the target is met or the budget is spent."""
         mean = self.best.mean if self._is_complete(self.best) else None
-        return (mean is not None and mean >= self.settings.target) or self.calls.budget.left == 0
+        return (
+            (mean is not None and mean >= self.settings.target) or self.calls.exhausted or self.calls.budget.left == 0
+        )
 
     def fitness(self, individual: Individual) -> float:
         """Mean score less the price of its tokens, comparable between members tried on different cases.
@@ -232,6 +239,7 @@ class Arena:
 
     async def _tried(self, individual: Individual, places: Sequence[int]) -> Individual:
         open_places = [place for place in places if place not in individual.scores]
+        before = self.calls.budget.cost
         evaluation = await self._runner.evaluate(individual.prompt, [self.task.val[place] for place in open_places])
         scores, wrong = dict(individual.scores), dict(individual.wrong)
         for place, outcome in zip(open_places, evaluation.outcomes, strict=True):
@@ -241,10 +249,38 @@ class Arena:
                     wrong[place] = outcome.output or ""
         updated = replace(individual, scores=scores, wrong=wrong)
         self._members[individual.id] = updated
-        if self._is_complete(updated) and (self._best is None or self._rank(updated) > self._rank(self._best)):
+        spent, cases = self._spent.get(individual.id, (Cost(), 0))
+        self._spent[individual.id] = spent + (self.calls.budget.cost - before), cases + len(open_places)
+        if self._is_complete(updated) and self._is_better(updated):
             self._best = updated
+            self.calls.budget.appraise(self._final_cost(updated))
         self.report()
         return updated
+
+    @property
+    def _longest_call(self) -> Cost:
+        """What a call costs with a prompt as long as the cap allows, judging by the seed."""
+        seed = next(iter(self._members.values()))
+        cost, cases = self._spent[seed.id]
+        if not cost.tokens:
+            return cost
+        growth = cases * max(0, self.settings.token_cap - seed.tokens)
+        return cost.times(Decimal(cost.tokens + growth) / cost.tokens).divided(cases)
+
+    def _is_better(self, individual: Individual) -> bool:
+        """Whether it takes the best one's place. One that could not be measured on what is left of the budget does not."""
+        if self._best is None:
+            return True
+        better = self._rank(individual) > self._rank(self._best)
+        return better and self.calls.budget.affords(self._final_cost(individual))
+
+    def _final_cost(self, best: Individual) -> Cost:
+        """What a held-out case costs on average when the seed and this one are measured, each on all of them."""
+        means = [
+            cost.divided(max(1, cases))
+            for cost, cases in (self._spent[next(iter(self._members))], self._spent[best.id])
+        ]
+        return (means[0] + means[1]).times(_MARGIN).divided(2)
 
     def _rank(self, individual: Individual) -> tuple[float, int, int]:
         return round(self._worth(individual), 9), -individual.tokens, -individual.id

@@ -66,10 +66,11 @@ class Genetic:
 
     async def search(self, seed: Prompt, arena: Arena) -> None:
         """Runs until the arena says that it is finished; the arena keeps what was found."""
-        settings, size = arena.settings, arena.population
+        settings = arena.settings
         [first] = arena.admit([Proposal(seed, "seed")])
         first = await arena.complete(first)
         arena.end_step([first])
+        size = arena.population
         population = [first, *await arena.race(arena.admit(await self._opening(first, arena)))]
         population = _fittest(population, arena, size)
         arena.end_step(population)

@@ -1,6 +1,6 @@
 """One optimization, from the seed prompt to a result with an interval: the main path, top to bottom."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,13 +9,15 @@ from stemma.core.digests import digest
 from stemma.core.errors import BudgetExhausted, InvalidInput
 from stemma.core.trust import UNTRUSTED
 from stemma.evaluate.budget import Budget, Spending
-from stemma.evaluate.calls import Calls, Target
+from stemma.evaluate.calls import Calls, Target, longest_answer, question_tokens
 from stemma.evaluate.checks import prompt_tokens
 from stemma.evaluate.comparison import Comparison, compare
-from stemma.evaluate.data import Dataset
+from stemma.evaluate.data import Case, Dataset
 from stemma.evaluate.memo import Journal, Memo
-from stemma.evaluate.runner import Runner
-from stemma.evaluate.scoring import Scorer, check_cases
+from stemma.evaluate.price import price_of
+from stemma.evaluate.runner import Runner, request_of
+from stemma.evaluate.scoring import check_cases
+from stemma.evaluate.trial import Trial
 from stemma.ledger.scope import Scope
 from stemma.optimize.arena import Arena, Standing
 from stemma.optimize.individual import Individual
@@ -41,6 +43,15 @@ class Strategy(Protocol):
     async def search(self, seed: Prompt, arena: Arena) -> None:
         """Searches until `arena.finished`."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How to look for a better prompt. `writer` is a model that also writes prompts, if there is one."""
+
+    strategy: Strategy
+    settings: SearchSettings = SearchSettings()  # noqa: RUF009 - frozen
+    writer: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +132,10 @@ class Optimizer:
     async def run(
         self,
         assignment: Assignment,
-        strategy: Strategy,
+        search: Search,
+        trial: Trial,
         *,
-        target: Target,
-        scorer: Scorer,
-        settings: SearchSettings = SearchSettings(),  # noqa: B008 - frozen
-        judge: Target | None = None,
-        writer: Target | None = None,
         resume: str | None = None,
-        concurrency: int = 4,
         progress: Callable[[Standing], None] | None = None,
     ) -> OptimizationResult:
         """Searches for a better prompt and measures it, once, on the held-out cases.
@@ -142,18 +148,19 @@ class Optimizer:
         """
         clock: Clock = self._scope.clock
         started = clock.monotonic()
-        check_cases(scorer, [*assignment.train, *assignment.holdout, *(assignment.val or ())])
+        settings = search.settings
+        check_cases(trial.scorer, [*assignment.train, *assignment.holdout, *(assignment.val or ())])
         task = _task(assignment, settings)
-        budget = Budget(calls=settings.max_calls)
-        _set_aside_for_holdout(budget, assignment.holdout, task)
-        session = self._session(assignment, strategy, target, scorer, settings, writer, resume)
+        budget = settings.budget()
+        _set_aside_for_holdout(budget, assignment, trial, task)
+        session = self._session(assignment, search, trial, resume)
         journal = Journal(self._scope, self._memo, session=session.number)
-        calls = Calls(self._memo, journal, budget, clock, concurrency=concurrency)
-        runner = Runner(calls, target, scorer, judge=judge)
+        calls = Calls(self._memo, journal, budget, clock, concurrency=trial.concurrency)
+        runner = Runner(calls, trial.target, trial.scorer, judge=trial.judge)
         record = Record(self._scope, session, self._candidates)
-        arena = Arena(runner, record, task, settings, writer=writer, progress=progress)
+        arena = Arena(runner, record, task, settings, writer=search.writer, progress=progress)
 
-        await strategy.search(assignment.prompt, arena)
+        await search.strategy.search(assignment.prompt, arena)
 
         seed, best = next(iter(arena.members.values())), arena.best
         budget.set_aside(0)
@@ -179,31 +186,22 @@ class Optimizer:
             )
         return result
 
-    def _session(
-        self,
-        assignment: Assignment,
-        strategy: Strategy,
-        target: Target,
-        scorer: Scorer,
-        settings: SearchSettings,
-        writer: Target | None,
-        resume: str | None,
-    ) -> Session:
-        generator = Generator(strategy.name, strategy.identity())
+    def _session(self, assignment: Assignment, search: Search, trial: Trial, resume: str | None) -> Session:
+        generator = Generator(search.strategy.name, search.strategy.identity())
         parameters = {
-            "settings": settings.to_json(),
-            "scorer": scorer.identity(),
+            "settings": search.settings.to_json(),
+            "scorer": trial.scorer.identity(),
             "seed_digest": assignment.prompt.digest,
-            "writer": None if writer is None else writer.identity,
+            "writer": None if search.writer is None else search.writer.identity,
         }
         if resume is None:
             return self._sessions.open(
                 NewSession(
                     generator,
                     prompt_name=assignment.name,
-                    model=target.identity,
+                    model=trial.target.identity,
                     parameters=parameters,
-                    seed=settings.seed,
+                    seed=search.settings.seed,
                     data_digest=assignment.data_digest,
                     trust=UNTRUSTED,  # demonstrations and mined phrases are words of whoever wrote the data
                 )
@@ -212,7 +210,7 @@ class Optimizer:
         same = {
             "the strategy": (session.generator, generator.digest),
             "the data": (session.data_digest, assignment.data_digest),
-            "the model": (session.model, target.identity),
+            "the model": (session.model, trial.target.identity),
             "the prompt, the scorer or a setting": (digest(session.parameters), digest(parameters)),
         }
         for what, (then, now) in same.items():
@@ -244,8 +242,9 @@ def _task(assignment: Assignment, settings: SearchSettings) -> Task:
     return Task(pool.cases, val.cases, settings.token_cap)
 
 
-def _set_aside_for_holdout(budget: Budget, holdout: Dataset, task: Task) -> None:
+def _set_aside_for_holdout(budget: Budget, assignment: Assignment, trial: Trial, task: Task) -> None:
     """Keeps back what measuring seed and winner at the end takes, so that the search can not spend it."""
+    holdout = assignment.holdout
     needed = 2 * len(holdout)
     least = needed + len(task.val)
     if budget.calls is not None and budget.calls < least:
@@ -254,7 +253,27 @@ def _set_aside_for_holdout(budget: Budget, holdout: Dataset, task: Task) -> None
             f"{needed}, and the seed on {len(task.val)} validation cases {len(task.val)}; give --max-calls {least} or more, "
             "or fewer held-out cases"
         )
+    if budget.tokens is not None or budget.money is not None:
+        _check_cost(budget, assignment.prompt, [*task.val, *holdout, *holdout], trial.target)
     budget.set_aside(needed)
+
+
+def _check_cost(budget: Budget, seed: Prompt, cases: Sequence[Case], target: Target) -> None:
+    """Raises BudgetExhausted when what has to be measured costs too much even if hardly anything is answered."""
+    requests = [request_of(seed, case.inputs, target) for case in cases]
+    asked, longest = sum(map(question_tokens, requests)), max(map(longest_answer, requests))
+    way_out = "give more, or fewer held-out cases, or bound the answers by the prompt's own setting max_tokens"
+    if budget.tokens is not None and budget.tokens < asked + longest:
+        raise BudgetExhausted(
+            f"{budget.tokens} tokens are too few: measuring the seed and the winner takes {asked} for the questions alone, and "
+            f"an answer may take {longest}; {way_out}"
+        )
+    if budget.money is not None:
+        price = price_of(target.model, input_tokens=asked, output_tokens=longest)
+        if budget.money < price:
+            raise BudgetExhausted(
+                f"{budget.money} US dollars are too few: measuring the seed and the winner takes {price} or more; {way_out}"
+            )
 
 
 def _complete(arena: Arena, task: Task) -> list[Individual]:

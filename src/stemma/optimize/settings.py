@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stemma.core.errors import InvalidInput
+from stemma.evaluate.budget import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,8 @@ class SearchSettings:
     `elite` is the share of a generation that goes on unchanged, `mutation_rate` the chance of each part of a child
     (instruction line, label description, demonstration) to be varied. A candidate longer than `token_cap` is never tried;
     each token costs `token_price` of score, so that of two equally good prompts the shorter wins. The search stops at
-    `target` (mean score on the validation cases), after `generations`, or when `max_calls` are spent, whichever is first.
+    `target` (mean score on the validation cases), after `generations`, or when `max_calls`, `max_tokens` (in and out
+    together) or `max_cost` (US dollars) are spent, whichever is first.
     """
 
     population: int = 50
@@ -27,6 +29,8 @@ class SearchSettings:
     token_price: float = 0.00001
     val_fraction: float = 0.3
     max_calls: int = 6000
+    max_tokens: int | None = None
+    max_cost: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -40,6 +44,11 @@ class SearchSettings:
             raise InvalidInput(f"val_fraction lies between 0 and 1, not at {self.val_fraction}")
         if self.token_price < 0:
             raise InvalidInput(f"a token's price is not negative, as {self.token_price} is")
+        self.budget()  # a limit that buys nothing is refused with the other settings
+
+    def budget(self) -> Budget:
+        """All that one search may take, unspent."""
+        return Budget(calls=self.max_calls, tokens=self.max_tokens, money=self.max_cost)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

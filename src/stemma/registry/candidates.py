@@ -36,7 +36,10 @@ class NewCandidate:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A stored prompt with its origin. The text itself is fetched with `Candidates.prompt`."""
+    """A stored prompt with its origin: `parents` as they were given, the one it resembles most first.
+
+    The text itself is fetched with `Candidates.prompt`.
+    """
 
     id: int
     session: str
@@ -75,7 +78,6 @@ class Candidates:
     def _insert(
         self, connection: Connection, session: int, new: Sequence[NewCandidate], content_ids: Sequence[int]
     ) -> list[int]:
-        edges: list[tuple[int, int]]
         if connection.dialect.name == "sqlite":
             first = connection.exec_driver_sql("select coalesce(max(id), 0) + 1 from candidates").scalar_one()
             ids = list(range(first, first + len(new)))
@@ -86,14 +88,9 @@ class Candidates:
                     for number, content, item in zip(ids, content_ids, new, strict=True)
                 ],
             )
-            edges = [
-                (number, parent)
-                for number, item in zip(ids, new, strict=True)
-                for parent in dict.fromkeys(item.parents)
-            ]
-            if edges:
+            if edges := _edges(ids, new):
                 connection.exec_driver_sql(
-                    "insert into candidate_parents (candidate_id, parent_id) values (?, ?)", edges
+                    "insert into candidate_parents (candidate_id, position, parent_id) values (?, ?, ?)", edges
                 )
             return ids
         rows = [
@@ -103,11 +100,8 @@ class Candidates:
         ids = list(
             connection.scalars(insert(candidates).returning(candidates.c.id, sort_by_parameter_order=True), rows)
         )
-        edges = [
-            (number, parent) for number, item in zip(ids, new, strict=True) for parent in dict.fromkeys(item.parents)
-        ]
-        if edges:
-            rows = [{"candidate_id": number, "parent_id": parent} for number, parent in edges]
+        if edges := _edges(ids, new):
+            rows = [{"candidate_id": child, "position": place, "parent_id": parent} for child, place, parent in edges]
             connection.execute(insert(candidate_parents), rows)
         return ids
 
@@ -180,6 +174,15 @@ def admit(tx: Transaction, candidate_id: int) -> None:
         raise Conflict(f"candidate {candidate_id} has been admitted already")
 
 
+def _edges(ids: Sequence[int], new: Sequence[NewCandidate]) -> list[tuple[int, int, int]]:
+    """Child, position and parent; a parent that is named twice counts where it is named first."""
+    return [
+        (number, position, parent)
+        for number, item in zip(ids, new, strict=True)
+        for position, parent in enumerate(dict.fromkeys(item.parents))
+    ]
+
+
 def _contents_of(connection: Connection, ids: set[int]) -> Mapping[int, int]:
     found: dict[int, int] = {}
     wanted = sorted(ids)
@@ -201,11 +204,11 @@ def _select(connection: Connection, condition: Any) -> list[Candidate]:
     )
     rows = connection.execute(query).all()
     edges = (
-        select(candidate_parents)
+        select(candidate_parents.c.candidate_id, candidate_parents.c.parent_id)
         .join(candidates, candidates.c.id == candidate_parents.c.candidate_id)
         .join(contents, contents.c.id == candidates.c.content_id)
         .where(condition)
-        .order_by(candidate_parents.c.parent_id)
+        .order_by(candidate_parents.c.candidate_id, candidate_parents.c.position)
     )
     parents: dict[int, list[int]] = {}
     for child, parent in connection.execute(edges):

@@ -36,7 +36,7 @@ _EDGES = text(
         select p.parent_id from candidate_parents p join family f on p.candidate_id = f.id
     )
     select p.candidate_id, p.parent_id from family f cross join candidate_parents p where p.candidate_id = f.id
-    order by p.candidate_id, p.parent_id
+    order by p.candidate_id, p.position
     """
 )
 
@@ -53,7 +53,7 @@ class Ancestor:
     generator: str
     model: str | None
     version: str | None  # the version it became, as `name/3`
-    parents: tuple[int, ...]
+    parents: tuple[int, ...]  # the one it resembles most first
     distance: int
 
 
@@ -79,11 +79,13 @@ class Family:
 
     @cached_property
     def main_line(self) -> tuple[Ancestor, ...]:
-        """From the youngest back to its first written ancestor, by the parent whose score was best at each step."""
+        """From the youngest back to its first written ancestor, at each step by the parent whose score was best; of equals
+        by the one that was resembled most.
+        """
         line = [self.youngest]
         while line[-1].parents:
             parents = [self.by_id[parent] for parent in line[-1].parents]
-            line.append(max(parents, key=lambda parent: (parent.score or 0.0, -parent.id)))
+            line.append(max(parents, key=lambda parent: parent.score or 0.0))
         return tuple(line)
 
 

@@ -52,6 +52,25 @@ def check(text: str, template_format: TemplateFormat) -> None:
     parsed(text, template_format)
 
 
+def literal(text: str, template_format: TemplateFormat) -> str:
+    """A template in this format that renders as `text`, whatever stands in it.
+
+    Mustache has no way to say two braces: there they come apart.
+
+    >>> render(literal("{{ secret }} {% %}", "jinja2"), "jinja2", {})
+    '{{ secret }} {% %}'
+    """
+    match template_format:
+        case "jinja2":
+            return text.replace("{", '{{ "{" }}')
+        case "mustache":
+            return text.replace("{{", "{ {")
+        case "f-string":
+            return text.replace("{", "{{").replace("}", "}}")
+        case _:
+            return text
+
+
 @lru_cache(maxsize=1024)
 def parsed(text: str, template_format: TemplateFormat) -> Template:
     """The template, parsed. Raises as `check`."""

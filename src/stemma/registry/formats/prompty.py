@@ -11,28 +11,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from stemma.core.digests import thaw
-from stemma.core.errors import InvalidData
-from stemma.registry.formats.conversation import SPLIT, Message, Role, conversation_of, read_conversation, respelled
+from stemma.registry.formats.conversation import SPLIT, conversation_of, read_conversation, respelled
 from stemma.registry.formats.fields import Fields, parameters_of
 from stemma.registry.formats.file import PromptFile, Written
-from stemma.registry.formats.front_matter import join_front_matter, split_front_matter
+from stemma.registry.formats.front_matter import join_front_matter
+from stemma.registry.formats.marked_text import PARAMETERS, Marks
 from stemma.registry.formats.prompty_properties import properties_of, schema_of
 from stemma.registry.templates import TemplateFormat
 
-_PARAMETERS = {
-    "frequencyPenalty": "frequency_penalty",
-    "maxOutputTokens": "max_tokens",
-    "presencePenalty": "presence_penalty",
-    "stopSequences": "stop_sequences",
-    "topK": "top_k",
-    "topP": "top_p",
-}
 _OLD_PARAMETERS = {"stop": "stop_sequences"}
 _NAMES = (("id",), ("configuration", "azure_deployment"), ("configuration", "name"), ("connection", "azure_deployment"))
-_MARKER = re.compile(
-    r"^[ \t]*#?[ \t]*(?P<role>system|user|assistant|function|tools)(?P<with>\[.*\])?[ \t]*:[ \t]*$", re.I
+_MARKS = Marks(
+    re.compile(
+        r"^[ \t]*(?:#?[ \t]*(?P<role>(?:system|user|assistant|function|tools)(?:\[.*\])?)[ \t]*:[ \t]*"
+        r"|(?P<earlier>(?-i:!\[thread\])).*)$\n?",
+        re.I | re.M,
+    ),
+    roles={"system": "system", "user": "user", "assistant": "assistant"},
+    first="system",
+    earlier="![thread]",
 )
-_ROLES: Mapping[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 _THREAD = "thread"  # metadata: the file says where earlier messages go
 _INPUTS, _OUTPUTS = ("inputs", "inputSchema"), ("outputs", "outputSchema")
 _PORTABLE = ("authors", "tags", "version", "sample", "displayName")
@@ -40,19 +38,19 @@ _PORTABLE = ("authors", "tags", "version", "sample", "displayName")
 
 def read(text: str, path: str) -> PromptFile:
     """The prompt in a `.prompty`. Raises InvalidData, TemplateError and UnsafeTemplate with the line."""
-    fields, body, line = split_front_matter(text, path)
-    name, description = fields.text("name"), fields.text("description")
+    found = _MARKS.read(text, path)
+    fields = found.fields
     settings, model = _read_model(fields)
-    messages, thread = _read_messages(body, path, line)
     prompt, split = read_conversation(
-        messages,
+        found.messages,
         path,
         template_format=_template_format(fields),
         settings=settings,
         input_schema=_read_schema(fields, _INPUTS),
         output_schema=_read_schema(fields, _OUTPUTS),
     )
-    return PromptFile(prompt, name, description, {**fields.rest, **model, **thread, **split}, "prompty")
+    thread = {_THREAD: True} if found.earlier else {}
+    return PromptFile(prompt, found.name, found.description, {**fields.rest, **model, **thread, **split}, "prompty")
 
 
 def write(file: PromptFile) -> Written:
@@ -74,7 +72,8 @@ def write(file: PromptFile) -> Written:
     }
     engine: TemplateFormat = "mustache" if prompt.template_format == "mustache" else "jinja2"
     front["template"] = _written_template(engine, known.get("template"))
-    body = _written_body(conversation_of(prompt, file.metadata), thread=bool(known.get(_THREAD)))
+    messages = conversation_of(prompt, file.metadata)
+    body = "\n".join(_MARKS.write(messages, "{role}:", earlier=bool(known.get(_THREAD))))
     kept = {key: thaw(value) for key, value in front.items() if value is not None}
     return Written(join_front_matter(kept, body), losses)
 
@@ -144,7 +143,7 @@ def _at(value: Any, place: tuple[str, ...]) -> Any:
 
 
 def _parameter_names(key: str) -> Mapping[str, str]:
-    return _OLD_PARAMETERS if key == "parameters" else _PARAMETERS
+    return _OLD_PARAMETERS if key == "parameters" else PARAMETERS
 
 
 def _read_schema(fields: Fields, names: tuple[str, ...]) -> dict[str, Any] | None:
@@ -175,44 +174,3 @@ def _means(declared: Any, schema: Any) -> bool:
         return bool(schema_of(declared) == schema)
     except ValueError:
         return False
-
-
-def _read_messages(body: str, path: str, first_line: int) -> tuple[list[Message], dict[str, Any]]:
-    """The messages between the role markers; text before the first one is the system's."""
-    messages: list[Message] = []
-    role, lines, start, thread_at = "system", list[str](), first_line, None
-
-    def close() -> None:
-        blank = next((index for index, line in enumerate(lines) if line), 0)
-        text = "\n".join(lines).strip("\n")
-        if text.strip():
-            messages.append(Message(_ROLES[role], text, start + blank))
-
-    for number, line in enumerate(body.split("\n"), start=first_line):
-        marker = _MARKER.match(line)
-        if marker is None and not line.strip().startswith("![thread]"):
-            lines.append(line)
-            continue
-        close()
-        lines, start = [], number + 1
-        if marker is None:
-            thread_at = len(messages)
-            continue
-        role = marker["role"].lower()
-        if marker["with"] or role not in _ROLES:
-            raise InvalidData(
-                path, f"the marker {line.strip()!r} is not available; use system:, user:, assistant:", line=number
-            )
-    close()
-    if thread_at is not None and (thread_at != len(messages) - 1 or messages[-1].role != "user"):
-        raise InvalidData(path, "![thread] may only stand before the last user message, where earlier messages go")
-    return messages, {} if thread_at is None else {_THREAD: True}
-
-
-def _written_body(messages: list[Message], *, thread: bool) -> str:
-    parts = []
-    for index, message in enumerate(messages):
-        if thread and index == len(messages) - 1:
-            parts.append("![thread]\n")
-        parts.append(f"{message.role}:\n{message.text}\n")
-    return "\n".join(parts)
