@@ -13,8 +13,9 @@ from tests.network.desks import effects
 from stemma.core.digests import digest
 from stemma.ledger.scope import Scope
 from stemma.network import Manifest, Networks, Run, RunStatus
+from stemma.network.inbox import deliveries
 from stemma.network.records import Records
-from stemma.network.turn import render
+from stemma.network.turn import render, shown
 from stemma.store.schema import messages
 
 TICKETS, CONCURRENCY, KILLS = 8, 3, 4
@@ -46,6 +47,7 @@ def test_killed_network_ends_as_undisturbed(
         "run.started": TICKETS,
         "message.sent": TICKETS * 5,
         "model.called": TICKETS * 4,
+        "message.answered": TICKETS * 4,
         "run.finished": TICKETS,
     }
     killed = sorted(networks.ls(), key=lambda run: run.item)
@@ -96,9 +98,11 @@ def _answered(scope: Scope) -> set[str]:
     records = Records(scope)
     with scope.read() as connection:
         ids = connection.execute(select(messages.c.id).where(messages.c.answer.is_not(None))).scalars().all()
+        found = deliveries(connection, list(ids))
     asked = set()
-    for message, role in map(records.delivery, ids):
-        rendered = render(role, message)
+    for delivery in found:
+        role = records.network(delivery.network).role(delivery.message.recipient)
+        rendered = render(role, {name: shown(name, value) for name, value in delivery.message.data.items()})
         asked.add(digest([rendered.system, [], rendered.user]))
     return asked
 

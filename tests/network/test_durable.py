@@ -1,6 +1,6 @@
-"""What the durable engine promises of workflows and steps; a contract with DBOS as much as with ourselves."""
+"""What the durable engine promises of workflows; a contract with DBOS as much as with ourselves."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,106 +12,90 @@ from stemma.network.lease import AdvisoryLease, FileLease
 from stemma.store import Store
 
 
-def durable_on(store: Store, version: str = "test-1") -> Durable:
-    return Durable(store, version=version, types={})
-
-
 class Work:
-    """A workflow of two steps, of which the second fails as often as it is told to."""
+    """A workflow that fails as often as it is told to."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, store: Store, *, failures: int = 0) -> None:
         self.done: list[str] = []
-        self.durable: Durable | None = None
+        self._durable = Durable(store)
         self._failures = failures
+        self._ended = asyncio.Event()
 
     async def __call__(self, id: str) -> str:
-        assert self.durable is not None
-        first = await self.durable.step("first", self._first)
-        return first + await self.durable.step("second", self._second)
-
-    async def _first(self) -> str:
-        self.done.append("first")
-        return "a"
-
-    async def _second(self) -> str:
-        self.done.append("second")
         if self._failures:
             self._failures -= 1
             raise OSError("the disk is full")
-        return "b"
+        self.done.append(id)
+        self._ended.set()
+        return "done"
 
-    def serve(self, store: Store, id: str, *, version: str = "test-1") -> str:
-        """Adopts what is left of `id`, and brings it to its end."""
-        self.durable = durable = durable_on(store, version)
+    def serve(self, id: str, *, again: bool = False) -> None:
+        """Begins the workflow, and waits until it has ended."""
 
-        async def main() -> str:
-            await durable.adopt(id)
-            result: str = await durable.result("work", id)
-            return result
+        async def main() -> None:
+            self._ended = asyncio.Event()
+            await self._durable.start("work", id, again=again)
+            await self._ended.wait()
 
-        return durable.serve({"work": self}, main)
-
-
-def test_finished_steps_are_not_done_again(store: Store) -> None:
-    """An error leaves a workflow unfinished; the next process goes on after its last finished step."""
-    work = Work(failures=2)
-    for _ in range(2):
-        with pytest.raises(OSError, match="disk is full"):
-            work.serve(store, "w.1")
-    assert work.serve(store, "w.1") == "ab"
-    assert work.done == ["first", "second", "second", "second"]
+        self._durable.serve({"work": self}, main)
 
 
-def test_one_id_runs_once(store: Store) -> None:
-    """Asked for again, a finished workflow gives its result without running."""
-    work = Work()
-    assert work.serve(store, "w.1") == "ab"
-    assert work.serve(store, "w.1") == "ab"
-    assert work.done == ["first", "second"]
+def test_workflow_that_failed_is_begun_again(store: Store) -> None:
+    """An error comes out of the engine and leaves the workflow unfinished; begun again under its id, it runs."""
+    work = Work(store, failures=2)
+    with pytest.raises(OSError, match="disk is full"):
+        work.serve("w.1")
+    with pytest.raises(OSError, match="disk is full"):
+        work.serve("w.1", again=True)
+    work.serve("w.1", again=True)
+    assert work.done == ["w.1"]
 
 
-def test_child_workflows_are_replayed_too(store: Store) -> None:
-    """A workflow that asks another and then fails finds the other's result when it is run again."""
-    done: list[str] = []
-    failing = [True]
+def test_workflow_that_was_never_begun_can_be_begun_again(store: Store) -> None:
+    """Whoever takes over from the dead need not know whether they had come to begin it."""
+    work = Work(store)
+    work.serve("w.1", again=True)
+    assert work.done == ["w.1"]
 
-    def workflows(durable: Durable) -> dict[str, Callable[[str], Awaitable[object]]]:
-        async def parent(id: str) -> str:
-            said: str = await durable.result("child", f"{id}.1")
-            if failing.pop():
-                raise OSError("killed")
-            return said
 
-        async def child(id: str) -> str:
-            done.append(id)
-            return f"result of {id}"
+def test_store_decides_what_has_ended(store: Store) -> None:
+    """A workflow that the engine takes for ended is done once more when it is begun again: the engine's record may be older."""
+    work = Work(store)
+    work.serve("w.1")
+    work.serve("w.1", again=True)
+    work.serve("w.1", again=False)
+    assert work.done == ["w.1", "w.1", "w.1"]
 
-        return {"parent": parent, "child": child}
 
-    def serve() -> object:
-        durable = durable_on(store)
+def test_workflow_begun_within_another_outlives_it(store: Store) -> None:
+    """What a workflow begins is nobody's child: begun again, its parent finds nothing of it in its own record."""
+    durable, done, failing = Durable(store), list[str](), [True]
+    ended: list[asyncio.Event] = []
 
-        async def main() -> object:
-            await durable.adopt("p")
-            return await durable.result("parent", "p")
+    async def parent(id: str) -> None:
+        await durable.start("child", f"{id}.{len(done) + 1}", again=False)
+        if failing.pop():
+            raise OSError("killed")
 
-        return durable.serve(workflows(durable), main)
+    async def child(id: str) -> None:
+        done.append(id)
+        if len(done) == 2:
+            ended[0].set()
+
+    def serve(*, again: bool) -> None:
+        async def main() -> None:
+            ended[:] = [asyncio.Event()]
+            await durable.start("parent", "p", again=again)
+            await ended[0].wait()
+
+        durable.serve({"parent": parent, "child": child}, main)
 
     with pytest.raises(OSError, match="killed"):
-        serve()
+        serve(again=False)
     failing.append(False)
-    assert serve() == "result of p.1"
-    assert done == ["p.1"]
-
-
-def test_work_of_another_version_is_left_alone(store: Store) -> None:
-    """What a release with other workflows began is named, and nothing of it is done."""
-    work = Work(failures=1)
-    with pytest.raises(OSError, match="disk"):
-        work.serve(store, "w.1")
-    with pytest.raises(Conflict, match="begun by another release"):
-        work.serve(store, "w.1", version="test-2")
-    assert work.serve(store, "w.1") == "ab"
+    done[:] = ["p.1"]
+    serve(again=True)
+    assert done == ["p.1", "p.2"]
 
 
 def test_sqlite_takes_one_process_at_a_time(tmp_path: Path) -> None:
@@ -145,7 +129,7 @@ def test_store_in_memory_is_refused() -> None:
     """What has to survive the process can not be kept in its memory."""
     store = Store.open("sqlite://")
     with pytest.raises(InvalidInput, match="outlives the process"):
-        Work().serve(store, "w.1")
+        Work(store).serve("w.1")
     store.close()
 
 
@@ -156,7 +140,7 @@ def test_somebody_elses_dbos_is_left_alone(store: Store) -> None:
     other = DBOS(config=config)
     try:
         with pytest.raises(NotConfigured, match="another process"):
-            Work().serve(store, "w.1")
+            Work(store).serve("w.1")
         assert DBOS(config=config) is other  # DBOS gives out the one instance there is
     finally:
         DBOS.destroy(destroy_registry=True)

@@ -10,12 +10,15 @@ from stemma.core.errors import InvalidData
 from stemma.core.trust import INTERNAL, UNTRUSTED, Confidentiality, Integrity
 from stemma.network import load_manifest
 from stemma.network.agent import Agent, Limits
+from stemma.network.flow import Pipeline, Step
+from stemma.network.wire import from_json, to_json
 
 
 def test_manifest_says_who_reads_and_writes_what(desk: Path) -> None:
     """Agents come in the order of the pipeline, with the defaults where the file is silent."""
     manifest = load_manifest(desk / "stemma.yaml")
     assert manifest.name == "support-desk"
+    assert manifest.flow == Pipeline("support-desk", tuple(Step(agent.name) for agent in manifest.agents))
     assert manifest.inputs == {"ticket": UNTRUSTED}
     assert [agent.name for agent in manifest.agents] == ["triage", "search", "check", "reply"]
     search, reply = manifest.agents[1], manifest.agents[3]
@@ -49,7 +52,7 @@ def test_labels_limits_and_models_can_be_set(desk: Path) -> None:
 def test_agent_survives_json(desk: Path) -> None:
     """What is pinned of an agent says all that the manifest said."""
     for agent in load_manifest(desk / "stemma.yaml").agents:
-        assert Agent.from_json(agent.to_json()) == agent
+        assert from_json(Agent, to_json(agent)) == agent
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,26 @@ def test_agent_survives_json(desk: Path) -> None:
         (lambda text: text + "  - [", None, "not valid YAML"),
         (lambda text: "", None, "is empty"),
         (lambda text: "- a list", 1, "must be a mapping"),
+        (lambda text: text.replace("[ticket, category]", "[ticket, category, context]"), 8, "it is given by itself"),
+        (lambda text: text.replace("reads: [ticket]", 'reads: [ticket, "ticket?"]'), 5, "names 'ticket' twice"),
+        (lambda text: text.replace("reads: [ticket]", "reads: []"), 5, "reads nothing"),
+        (lambda text: text.replace("prompt: check.json,", ""), 11, "needs a key 'prompt', or 'calls'"),
+        (lambda text: text.replace("prompt: check.json,", "prompt: check.json, calls: x,"), 11, "no use for 'prompt'"),
+        (lambda text: text.replace("model: scripted", 'model: "scripted,"'), 5, "with a comma between two"),
+        (
+            lambda text: text.replace("writes: category}", "writes: category, settings: {scriptd: {}}}"),
+            5,
+            "'scripted'?",
+        ),
+        (
+            lambda text: text.replace("writes: category}", "writes: category, memory: {scope: x, keeps: [pasage]}}"),
+            5,
+            "keeps 'pasage', which the agent does not read or write",
+        ),
+        (lambda text: text + "bounds: {deep: 4}\n", 19, "bounds has no key 'deep' (did you mean 'depth'?)"),
+        (lambda text: text + "bounds: {seconds: 1w}\n", 19, "like 90s, 30m, 2h or 3d, or seconds, not '1w'"),
+        (lambda text: text + "inbox: 0\n", 19, "whole number above 0"),
+        (lambda text: text + "flow: triage\n", 19, "it has both 'pipeline' and 'flow'"),
         (lambda text: text.replace("pipeline: [triage, search, check, reply]", ""), 1, "needs a key 'pipeline'"),
     ],
 )

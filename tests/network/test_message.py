@@ -25,16 +25,16 @@ parts = st.builds(Part, st.sampled_from(PartKind), st.text(min_size=1), values, 
 @given(st.lists(parts, min_size=1, max_size=4), st.lists(labels, max_size=2))
 def test_message_is_no_purer_than_its_parts(given_parts: list[Part], decided_by: list[TrustLabel]) -> None:
     """Every part, and every text that decided that the message was sent, flows into the label of the whole."""
-    message = Message.compose("r.1", 2, sender="a", recipient="b", parts=given_parts, decided_by=decided_by)
+    message = Message.compose("r.1.2", "r.1", sender="a", recipient="b", parts=given_parts, decided_by=decided_by)
     for label in [*(part.label for part in given_parts), *decided_by]:
         assert label.flows_to(message.label)
-    assert message.id == "r.1.2"
+    assert message.depth == 1
 
 
 @given(st.lists(parts, min_size=1, max_size=4))
 def test_message_survives_json(given_parts: list[Part]) -> None:
     """A message read back is the message that was written."""
-    message = Message.compose("r.1", 1, sender="caller", recipient="b", parts=given_parts)
+    message = Message.compose("r.1.1", "r.1", sender="caller", recipient="b", parts=given_parts)
     assert Message.from_json(message.to_json()) == message
 
 

@@ -11,7 +11,7 @@ from pydantic_ai.exceptions import ModelHTTPError
 from tests.network.desks import effects, networks_on, rule, tickets
 
 from stemma.core.clock import SystemClock
-from stemma.core.errors import Conflict, InvalidData, InvalidInput, InvalidName, NotFound, StoreDamaged
+from stemma.core.errors import Conflict, InvalidData, InvalidInput, InvalidName, NotFound
 from stemma.core.trust import Integrity
 from stemma.ledger import Ledger
 from stemma.ledger.scope import Scope
@@ -33,7 +33,13 @@ def test_every_ticket_goes_through_every_agent(scope: Scope, networks: Networks,
     for run in result.runs:
         assert run.outcome is not None
         assert list(run.outcome.values) == ["category", "passage", "answered", "reply"]
-    assert effects(scope) == {"run.started": 5, "message.sent": 25, "model.called": 20, "run.finished": 5}
+    assert effects(scope) == {
+        "run.started": 5,
+        "message.sent": 25,
+        "model.called": 20,
+        "message.answered": 20,
+        "run.finished": 5,
+    }
 
 
 def test_messages_show_what_was_said_to_whom(networks: Networks, manifest: Manifest) -> None:
@@ -105,7 +111,7 @@ def test_refusal_fails_the_run_and_keeps_the_reason(scope: Scope, manifest: Mani
 
 @on_sqlite
 def test_provider_that_is_away_is_asked_again(scope: Scope, manifest: Manifest) -> None:
-    """A failure worth another try is tried again, after twice the wait each time, as often as the limits say."""
+    """A failure worth another try is tried again, after a wait that may double each time, as often as the limits say."""
     clock, away = VirtualClock(), [ModelHTTPError(503, "scripted")] * 2
     networks = networks_on(
         replace(scope, clock=clock), ScriptedModel(lambda system, user: away.pop() if away else rule(system, user))
@@ -113,7 +119,9 @@ def test_provider_that_is_away_is_asked_again(scope: Scope, manifest: Manifest) 
     result = networks.run(manifest, tickets(1))
     assert result.count(RunStatus.COMPLETED) == 1
     assert result.calls == 6
-    assert clock.slept == [0.5, 1.0]
+    first, second = clock.slept
+    assert 0 <= first <= 0.5
+    assert 0 <= second <= 1.0
 
 
 @on_sqlite
@@ -127,21 +135,28 @@ def test_provider_that_stays_away_fails_the_run(scope: Scope, manifest: Manifest
 
 
 @on_sqlite
-def test_too_long_an_input_is_not_sent(networks: Networks, desk: Path) -> None:
-    """An input over the agent's limit fails its run without a call."""
+def test_input_over_the_limit_is_cut(scope: Scope, desk: Path) -> None:
+    """What is over the agent's limit is sent without its middle, and the model is told; instructions must fit."""
     text = (desk / "stemma.yaml").read_text()
-    (desk / "stemma.yaml").write_text(
-        text.replace("reads: [ticket], writes", "limits: {max_input_chars: 60}, reads: [ticket], writes")
-    )
-    result = networks.run(load_manifest(desk / "stemma.yaml"), [{"ticket": "x" * 100}])
-    assert result.calls == 0
-    assert result.runs[0].outcome is not None
-    assert "over its limit of 60" in str(result.runs[0].outcome.reason)
+    model = ScriptedModel(rule)
+    for limit in (200, 20):
+        limited = f"limits: {{max_input_chars: {limit}}}, reads: [ticket], writes"
+        (desk / "stemma.yaml").write_text(text.replace("reads: [ticket], writes", limited))
+        networks = networks_on(scope, model)
+        result = networks.run(load_manifest(desk / "stemma.yaml"), [{"ticket": "x" * 500}])
+        outcome = result.runs[0].outcome
+        assert outcome is not None
+        if limit == 200:
+            assert len(model.calls[0].system) + len(model.calls[0].user) <= 200
+            assert "Left out for want of room: the middle of 'ticket'" in model.calls[0].user
+        else:
+            assert result.calls == 0
+            assert "over the limit of 20" in str(outcome.reason)
 
 
 @on_sqlite
 def test_answer_that_breaks_its_schema_fails_the_run(scope: Scope, desk: Path) -> None:
-    """Where a schema is given, the answer is its JSON, and what does not fit ends the run with the place named."""
+    """Where a schema is given, the answer is its JSON; what does not fit is sent back twice, then ends the run."""
     text = (desk / "stemma.yaml").read_text()
     schema = "schema: {type: object, required: [kind], properties: {kind: {enum: [card, fee]}}}"
     (desk / "stemma.yaml").write_text(text.replace("reads: [ticket], writes", f"{schema}, reads: [ticket], writes"))
@@ -191,7 +206,13 @@ def test_error_stops_the_batch_and_the_next_run_resumes_it(scope: Scope, manifes
     assert result.resumed == 1
     assert result.calls == 7
     assert result.count(RunStatus.COMPLETED) == 2
-    assert effects(scope) == {"run.started": 2, "message.sent": 10, "model.called": 8, "run.finished": 2}
+    assert effects(scope) == {
+        "run.started": 2,
+        "message.sent": 10,
+        "model.called": 8,
+        "message.answered": 8,
+        "run.finished": 2,
+    }
 
 
 @on_sqlite
@@ -205,7 +226,7 @@ def test_resumed_run_keeps_the_prompts_it_began_with(scope: Scope, desk: Path, m
         networks.run(manifest, tickets(1), batch="monday")
     result = networks.run(manifest, tickets(1))
     assert result.resumed == 0
-    assert [run.status.value for run in networks.ls()].count("running") == 1
+    assert [run.status.value for run in networks.ls()].count("waiting") == 1
 
 
 def test_ended_batch_runs_anew(networks: Networks, manifest: Manifest) -> None:
@@ -270,16 +291,14 @@ def test_reference_the_registry_lacks(networks: Networks, desk: Path) -> None:
 
 
 @on_sqlite
-def test_engine_of_another_store_is_noticed(tmp_path: Path, store_url: str, manifest: Manifest) -> None:
-    """When the store is gone and the engine's database is not, no run passes for done that the store knows nothing of."""
-    for attempt in ("first", "second"):
+def test_engine_of_another_store_does_no_harm(tmp_path: Path, store_url: str, manifest: Manifest) -> None:
+    """When the store is gone and the engine's database is not, the work is done anew: the store is the record."""
+    for _ in range(2):
         store, clock = Store.open(store_url), SystemClock()
         networks = networks_on(Scope(store, Ledger(store, clock), clock, "ada"), ScriptedModel(rule))
-        if attempt == "first":
-            networks.run(manifest, tickets(1))
-        else:
-            with pytest.raises(StoreDamaged, match="belong together"):
-                networks.run(manifest, tickets(1))
+        result = networks.run(manifest, tickets(2))
+        assert result.count(RunStatus.COMPLETED) == 2
+        assert result.calls == 8
         store.close()
         (tmp_path / "stemma.db").unlink()
 

@@ -11,7 +11,7 @@ from stemma.network.agent import Agent, Knowledge
 from stemma.network.knowledge import Library, Passage
 from stemma.network.message import Message, Part, PartKind
 from stemma.network.network import Role
-from stemma.network.turn import Reply, Unusable, answer_of, parts_for, render
+from stemma.network.turn import Unusable, parts_for, render, shown, value_of
 from stemma.registry.prompt import Prompt, Rendered
 
 PROMPT = Prompt("Quote the text.", user="Context:\n{{ context }}\n\nQuestion: {{ ticket }}")
@@ -24,28 +24,27 @@ labels = st.builds(TrustLabel, st.sampled_from(Integrity), st.sampled_from(Confi
 
 def sent(role: Role, label: TrustLabel = UNTRUSTED) -> Message:
     ticket = Part(PartKind.DATA, "ticket", "I lost my card", label)
-    return Message.compose("r.1", 1, sender="caller", recipient="search", parts=parts_for(role, {"ticket": ticket}))
+    return Message.compose(
+        "r.1.1", "r.1", sender="caller", recipient="search", parts=parts_for(role, {"ticket": ticket})
+    )
 
 
 def test_agent_sees_the_passages_as_its_context() -> None:
     """The best passages are a part of their own with their files, and the prompt finds their text under `context`."""
     message = sent(ROLE)
     assert message.data["context"] == [{"source": "cards.md", "heading": "Cards", "text": "Freeze the card."}]
-    assert render(ROLE, message) == Rendered(
+    assert render(ROLE, {name: shown(name, value) for name, value in message.data.items()}) == Rendered(
         "Quote the text.", "Context:\nFreeze the card.\n\nQuestion: I lost my card"
     )
 
 
 @given(labels, labels)
-def test_answer_carries_all_that_was_read(ticket: TrustLabel, author: TrustLabel) -> None:
-    """No answer is more trusted or less confidential than what the agent read, its own instructions included."""
-    role = replace(ROLE, trust=author)
-    message = sent(role, ticket)
-    answer = answer_of(role, message, Reply("Freeze the card."))
-    assert isinstance(answer, Part)
+def test_message_carries_all_that_is_read(ticket: TrustLabel, author: TrustLabel) -> None:
+    """No message is more trusted or less confidential than its parts, the recipient's own instructions included."""
+    message = sent(replace(ROLE, trust=author), ticket)
     for label in (ticket, author, INTERNAL):
-        assert answer.label.integrity <= label.integrity
-        assert answer.label.confidentiality >= label.confidentiality
+        assert message.label.integrity <= label.integrity
+        assert message.label.confidentiality >= label.confidentiality
 
 
 @pytest.mark.parametrize(
@@ -55,16 +54,9 @@ def test_answer_carries_all_that_was_read(ticket: TrustLabel, author: TrustLabel
 def test_answer_with_a_schema_is_its_json(text: str, value: object) -> None:
     """Where the prompt has an output schema the answer is the JSON, with or without a code fence around it."""
     schema = {"type": "object", "properties": {"answered": {"type": "boolean"}}, "required": ["answered"]}
-    role = replace(ROLE, prompt=PROMPT.with_(output_schema=schema))
-    answer = answer_of(role, sent(role), Reply(text))
-    assert isinstance(answer, Part)
-    assert answer.value == value
+    assert value_of(replace(ROLE, prompt=PROMPT.with_(output_schema=schema)), text) == value
 
 
-@pytest.mark.parametrize(
-    ("reply", "reason"),
-    [(Reply(None, "declined"), "declined"), (Reply("  \n"), "the model answered with nothing")],
-)
-def test_reply_that_is_no_answer(reply: Reply, reason: str) -> None:
-    """A refusal and an empty text are no answers; the reason is kept."""
-    assert answer_of(ROLE, sent(ROLE), reply) == Unusable(reason)
+def test_words_that_are_no_answer() -> None:
+    """An empty text is no answer; the reason says so."""
+    assert value_of(ROLE, "  \n") == Unusable("the model answered with nothing")

@@ -1,25 +1,37 @@
-"""Asking a model on an agent's behalf: never too many at once, again when the provider is away, never past the limits."""
+"""Asking a model on an agent's behalf: never too many at once, and again when the provider is away."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from stemma.core.clock import Clock
-from stemma.core.errors import ModelError, ModelUnavailable, TemplateError
-from stemma.models import ProviderUnavailable, complete
-from stemma.network.message import Message
+from stemma.core.errors import ModelUnavailable
+from stemma.evaluate.retry import RetryPolicy, retried
+from stemma.models import Spoken, converse
+from stemma.models.settings import settings_for
 from stemma.network.network import Role
-from stemma.network.turn import Reply, render
 
 if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
+    from pydantic_ai.messages import ModelMessage
     from pydantic_ai.models import Model
+    from pydantic_ai.tools import ToolDefinition
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds
+_BASE, _CAP, _TOTAL = 0.5, 30.0, 600.0  # seconds of the back-off
 
 
 class Models(Protocol):
     """Where an agent's model is found by its name. Raises NotConfigured or NotFound with the way out."""
 
     def get(self, name: str) -> "Model": ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the model said, and how many requests that took."""
+
+    spoken: Spoken
+    attempts: int
 
 
 class ModelCaller:
@@ -31,43 +43,31 @@ class ModelCaller:
         self._clock = clock
         self._free = asyncio.Semaphore(concurrency)
 
-    async def ask(self, role: Role, message: Message) -> Reply:
-        """The model's reply to `message`. What the model or a limit makes impossible is a reply with a `problem`."""
-        limits = role.agent.limits
-        try:
-            rendered = render(role, message)
-        except TemplateError as error:
-            return Reply(None, str(error))
-        size = len(rendered.system) + len(rendered.user)
-        if size > limits.max_input_chars:
-            return Reply(None, f"its input is {size:,} characters long, over its limit of {limits.max_input_chars:,}")
-        model = self._models.get(role.agent.model)
+    async def ask(
+        self, role: Role, messages: "Sequence[ModelMessage]", tools: "Sequence[ToolDefinition]", *, seed: str
+    ) -> Asked:
+        """The model's next words. Raises ModelError when there are none, after the attempts that the agent's limits allow."""
+        assert role.prompt is not None
+        limits, model = role.agent.limits, self._models.get(role.agent.model)
+        settings = settings_for(role.prompt.settings, role.agent.model, over=role.agent.settings)
         attempts = 0
-        while True:
-            attempts += 1
-            try:
-                async with self._free:
-                    self.calls += 1
-                    done = await complete(
-                        model,
-                        system=rendered.system,
-                        user=rendered.user,
-                        settings=role.prompt.settings,
-                        output_schema=role.output_schema,
-                        timeout=limits.timeout,
-                    )
-            except ModelUnavailable as error:
-                if attempts >= limits.attempts:
-                    return Reply(None, f"{error} (after {attempts} attempts)", attempts)
-                await self._clock.sleep(_wait(error, attempts))
-            except ModelError as error:
-                return Reply(None, str(error), attempts)
-            else:
-                cost = None if done.cost is None else str(done.cost)
-                return Reply(done.text, None, attempts, done.input_tokens, done.output_tokens, cost)
 
+        async def attempt() -> Spoken:
+            nonlocal attempts
+            async with self._free:
+                attempts += 1
+                self.calls += 1
+                return await converse(
+                    model,
+                    messages,
+                    settings=settings,
+                    tools=tools,
+                    output_schema=role.output_schema,
+                    timeout=limits.timeout,
+                )
 
-def _wait(error: ModelUnavailable, attempts: int) -> float:
-    """Seconds until the next try: what the provider asked for, else twice as long each time."""
-    asked = error.retry_after if isinstance(error, ProviderUnavailable) else None
-    return min(_FIRST_WAIT * 2 ** (attempts - 1) if asked is None else asked, _LONGEST_WAIT)
+        policy = RetryPolicy(limits.attempts, _BASE, _CAP, max(_TOTAL, limits.timeout * limits.attempts))
+        try:
+            return Asked(await retried(attempt, policy=policy, clock=self._clock, seed=seed), attempts)
+        except ModelUnavailable as error:
+            raise ModelUnavailable(f"{error} (after {attempts} attempts)") from error

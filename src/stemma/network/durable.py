@@ -1,26 +1,29 @@
-"""Durable workflows: functions whose finished steps survive the process. The only file that knows DBOS.
+"""Durable workflows: functions that are brought to their end whatever becomes of the process. The only file that knows DBOS.
 
-A workflow is an async function under a name; it runs under an id, and one id runs once however often it is asked for. What
-it does outside of steps must come out the same when it is done again. The result of a step is written down when the step
-ends; whoever goes on after a crash reads it there. A step that had ended when the process died, but was not yet written
-down, is done once more.
+A workflow is an async function under a name; it runs under an id, and one id runs in one process at a time. When its
+process dies, another begins it anew under the same id; what it had done by then it finds in its journal (see
+`journal`), which is kept beside the audit log and not with the engine, so that a step and its event are one
+transaction.
 
-What a workflow decides, it returns. An error that it raises is never recorded as its result: the workflow stays unfinished,
-the error comes out of `Durable.serve`, and the next process goes on after the last finished step.
+What a workflow decides, it returns. One that raises is never recorded as ended: it stays unfinished, and can be begun
+again.
 """
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
+from contextvars import Context, copy_context
 from typing import Any, TypeAlias, TypeVar, cast
 
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
+from dbos._core import WorkflowHandleAsyncPolling
+from dbos._error import DBOSException, DBOSNonExistentWorkflowError
 from sqlalchemy import Engine
 
-from stemma.core.errors import Conflict, NotConfigured
+from stemma.core.errors import NotConfigured
+from stemma.core.ids import new_id
 from stemma.network.codec import JsonCodec
 from stemma.network.lease import Lease, lease
 from stemma.network.system import SCHEMA, postgresql_url, sqlite_engine, system_file
@@ -30,33 +33,49 @@ Result = TypeVar("Result")
 Workflow: TypeAlias = Callable[[str], Awaitable[Any]]
 """Is called with the id that it runs under."""
 
-_POLL = 0.02  # seconds between two looks for a result that another task or process brings; DBOS waits a whole one
-_TAKEOVER = 0.5  # seconds between two looks for peers that died
+VERSION = "network-1"
+"""Names how workflows and their journals are laid out, not what agents or flows do: a task that waits for a person
+outlives any release that keeps it."""
+
+_POLL = 0.02  # seconds between two looks for workflows to begin again
+_ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _THREADS = 8  # for what blocks: a store has some fifteen connections for each process
-_ADOPTED = "stemma_adopted"  # the queue through which workflows of dead processes come back
 
 
-class _LeftUnfinished(BaseException):
-    """Ends a workflow without a result. DBOS would record an Exception as one, and replay it for ever."""
+class LeftUnfinished(BaseException):
+    """Ends a workflow without a result, to be begun again. DBOS would record an Exception as one, and replay it for ever."""
 
 
 class Durable:
-    """The engine of one process. It serves one call of `serve` at a time, since DBOS keeps its state in globals.
+    """The engine of one process. It serves one call of `serve` at a time, since DBOS keeps its state in globals."""
 
-    `version` names what the workflows do, in which order; a workflow begun under another version is not touched.
-    `types` are the records that steps may return, by the names they are written down under.
-    """
-
-    def __init__(self, store: Store, *, version: str, types: Mapping[str, type[Any]]) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._version = version
-        self._codec = JsonCodec(types)
         self._workflows: dict[str, Callable[[str], Coroutine[Any, Any, Any]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._outside = Context()
         self._failure: asyncio.Future[None] | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._lease: Lease | None = None
         self._dbos: DBOS | None = None
+
+    @property
+    def executor(self) -> str:
+        """The name under which this process works; no other ever has it. There while `serve` runs."""
+        assert self._lease is not None
+        return self._lease.executor
+
+    @property
+    def has_peers(self) -> bool:
+        """Whether other processes may work on the same store."""
+        assert self._lease is not None
+        return self._lease.has_peers
+
+    def is_dead(self, executor: str) -> AbstractContextManager[bool]:
+        """Whether that process has died. While the block lasts nobody else takes on what it left."""
+        assert self._lease is not None
+        return self._lease.adopting(executor)
 
     def serve(self, workflows: Mapping[str, Workflow], main: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """Runs `main` while `workflows` can be asked for, and returns what it returns.
@@ -71,70 +90,46 @@ class Durable:
         finally:
             self._lease.release()
 
-    async def result(self, name: str, id: str) -> Any:
-        """The result of workflow `name` under `id`: begun here, or awaited when it was begun before.
+    async def start(self, name: str, id: str, *, again: bool) -> None:
+        """Begins workflow `name` under `id`; `again` when a process that is dead now may have begun it before."""
+        # In the context of a workflow DBOS would take the new one for its child, whose place in the replay is recorded.
+        task = asyncio.get_running_loop().create_task(self._start(name, id, again=again), context=self._outside.copy())
+        await task
 
-        Inside a workflow this is a child workflow, and its result a step.
-        """
-        with SetWorkflowID(id):
+    async def _start(self, name: str, id: str, *, again: bool) -> None:
+        if again:
+            try:
+                resumed = await DBOS.resume_workflow_async(id, queue_name=self._queue)
+            except DBOSNonExistentWorkflowError:
+                pass  # it died before it had begun
+            else:
+                if (await resumed.get_status()).status not in _ENDED:
+                    return
+        if not await self._begun(name, id, id):
+            # The engine says that it has ended, the store that it has not: they are not of one age (a backup was put
+            # back, say). The store is the record; what has been done is in its journal.
+            await self._begun(name, id, new_id(f"{id}~"))
+
+    async def _begun(self, name: str, id: str, workflow_id: str) -> bool:
+        """Whether the workflow now runs here; one that the engine knows already does not."""
+        with SetWorkflowID(workflow_id):
             handle = await DBOS.start_workflow_async(self._workflows[name], id)
-        return await handle.get_result(polling_interval_sec=_POLL)
+        return not isinstance(handle, WorkflowHandleAsyncPolling)
 
-    async def step(self, name: str, function: Callable[..., Awaitable[Result]], *arguments: Any) -> Result:
-        """What `function` returned the first time that this workflow came to this step."""
-
-        async def attempt() -> Result:
-            return await self._unfinished_on_error(function(*arguments))
-
-        return await DBOS.run_step_async({"name": name}, attempt)
+    @property
+    def _queue(self) -> str:
+        """The queue through which workflows of dead processes come to this one."""
+        return f"stemma_{self.executor}"
 
     async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """What `function` returns, called in a thread that has come to rest before `serve` ends, whatever happens."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
-    async def adopt(self, prefix: str) -> int:
-        """Goes on with the unfinished workflows, of ids beginning with `prefix`, whose process is dead; returns how many.
-
-        Raises Conflict when some were begun by a version of the workflows that this process does not know.
-        """
-        assert self._lease is not None
-        left: dict[str, list[str]] = defaultdict(list)
-        for found in await DBOS.list_workflows_async(
-            status=["PENDING", "ENQUEUED"], workflow_id_prefix=prefix, load_input=False, load_output=False
-        ):
-            if found.app_version != self._version:
-                raise Conflict(
-                    f"{found.workflow_id!r} was begun by another release (workflows {found.app_version}, these are "
-                    f"{self._version}) and can only be finished by that one; finish it there, or begin anew"
-                )
-            if found.status == "PENDING" and found.executor_id is not None:
-                left[found.executor_id].append(found.workflow_id)
-        return sum([await self.in_thread(self._adopt_from, executor, ids) for executor, ids in left.items()])
-
-    async def adopt_until(self, done: asyncio.Event, prefix: str) -> None:
-        """Keeps adopting while this process waits for workflows that peers run. Returns at once where there are no peers."""
-        assert self._lease is not None
-        while self._lease.has_peers and not done.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(done.wait(), _TAKEOVER)
-                return
-            await self.adopt(prefix)
-
-    def _adopt_from(self, executor: str, ids: list[str]) -> int:
-        assert self._lease is not None
-        with self._lease.adopting(executor) as dead:
-            if not dead:
-                return 0
-            # DBOS has a public call only for all workflows of an executor. The executor is part of the condition, so of two
-            # processes that adopt at the same time one does, and the other changes nothing.
-            assert self._dbos is not None
-            system = self._dbos._sys_db
-            return sum(system.reenqueue_for_recovery(id, [executor], _ADOPTED) for id in ids)
-
     async def _serve(
         self, workflows: Mapping[str, Workflow], main: Callable[[], Coroutine[Any, Any, Result]]
     ) -> Result:
-        self._failure = asyncio.get_running_loop().create_future()
+        self._loop, self._outside = asyncio.get_running_loop(), copy_context()
+        self._failure = self._loop.create_future()
         engine = sqlite_engine(system_file(self._store)) if self._store.is_sqlite else None
         try:
             await self._launch(engine, workflows)
@@ -155,9 +150,9 @@ class Durable:
         assert self._lease is not None
         config: DBOSConfig = {
             "name": "stemma",
-            "application_version": self._version,
+            "application_version": VERSION,
             "executor_id": self._lease.executor,
-            "serializer": cast(Serializer, self._codec),
+            "serializer": cast(Serializer, JsonCodec({})),
             "enable_otlp": False,
             "log_level": "ERROR",
         }
@@ -167,11 +162,19 @@ class Durable:
             config |= {"system_database_url": postgresql_url(self._store), "dbos_system_schema": SCHEMA}
         self._dbos = DBOS(config=config)
         self._workflows = {name: self._registered(name, function) for name, function in workflows.items()}
+        DBOS.listen_queues([self._queue])
         DBOS.launch()
-        await DBOS.register_queue_async(_ADOPTED, polling_interval_sec=0.05)
+        await DBOS.register_queue_async(self._queue, polling_interval_sec=_POLL)
 
     def _registered(self, name: str, function: Workflow) -> Callable[[str], Coroutine[Any, Any, Any]]:
         async def workflow(id: str) -> Any:
+            assert self._loop is not None
+            if asyncio.get_running_loop() is self._loop:
+                return await watched(id)
+            # DBOS begins what comes through a queue on a loop of its own, where nothing of ours lives.
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(watched(id), self._loop))
+
+        async def watched(id: str) -> Any:
             task = asyncio.current_task()
             assert task is not None
             self._tasks.add(task)
@@ -187,7 +190,7 @@ class Durable:
             assert self._failure is not None
             if not self._failure.done():
                 self._failure.set_exception(error)
-            raise _LeftUnfinished from error
+            raise LeftUnfinished from error
 
     async def _watched(self, main: Coroutine[Any, Any, Result]) -> Result:
         assert self._failure is not None
@@ -208,6 +211,11 @@ class Durable:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        if self._dbos is not None:
+            with suppress(
+                DBOSException
+            ):  # the queue is only this process's; left behind, it would cost nothing but a row
+                await DBOS.delete_queue_async(self._queue)
         # DBOS joins threads that may be waiting for this very loop, so it is shut down from a thread of its own.
         if self._dbos is not None:
             with ThreadPoolExecutor(1) as thread:

@@ -1,13 +1,20 @@
 """YAML whose every value still knows the line it stands on, read strictly."""
 
+import re
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from stemma.core.errors import InvalidData
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([smhd]?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}  # in seconds
 
 
 class Marked:
@@ -47,6 +54,22 @@ class Marked:
     @property
     def is_mapping(self) -> bool:
         return isinstance(self._node, yaml.MappingNode)
+
+    def at(self, *keys: str | int) -> "Marked":
+        """The value below these keys and places in lists, or as much of the way there as exists: a place for an error."""
+        node = self._node
+        for key in keys:
+            match node:
+                case yaml.MappingNode():
+                    inner = next((value for name, value in node.value if name.value == key), None)
+                case yaml.SequenceNode() if isinstance(key, int) and key < len(node.value):
+                    inner = node.value[key]
+                case _:
+                    inner = None
+            if inner is None:
+                break
+            node = inner
+        return Marked(self.path, node)
 
     def wrong(self, problem: str) -> InvalidData:
         """The error to raise for what stands here."""
@@ -98,17 +121,49 @@ class Marked:
             raise self.wrong(f"{what} must be a text")
         return str(self._node.value)
 
-    def number(self, what: str, *, whole: bool = False) -> float:
-        """A positive number."""
+    def number(self, what: str, *, most: float | None = None) -> float:
+        """A number above 0; with `most`, one from 0 to that."""
         written = self.text(what)
         try:
-            value = int(written) if whole else float(written)
+            value = float(written)
         except ValueError:
-            value = 0
-        if not 0 < value < float("inf"):
-            kind = "whole number" if whole else "number"
-            raise self.wrong(f"{what} must be a {kind} above 0, not {written!r}")
+            value = float("nan")
+        if most is not None and not 0 <= value <= most:
+            raise self.wrong(f"{what} must be a number from 0 to {most:g}, not {written!r}")
+        if most is None and not 0 < value < float("inf"):
+            raise self.wrong(f"{what} must be a number above 0, not {written!r}")
         return value
+
+    def whole(self, what: str, *, least: int = 1) -> int:
+        """A whole number, `least` or more."""
+        written = self.text(what)
+        value = int(written) if re.fullmatch(r"[0-9]{1,18}", written) else least - 1
+        if value < least:
+            bound = "above 0" if least == 1 else f"from {least}"
+            raise self.wrong(f"{what} must be a whole number {bound}, not {written!r}")
+        return value
+
+    def seconds(self, what: str) -> float:
+        """A time above 0 in seconds, as people write it: ``90``, ``2.5``, ``90s``, ``30m``, ``2h``, ``3d``."""
+        written = self.text(what)
+        found = _DURATION.fullmatch(written.strip())
+        if found is None or float(found.group(1)) == 0:
+            raise self.wrong(f"{what} must be a time above 0 like 90s, 30m, 2h or 3d, or seconds, not {written!r}")
+        return float(found.group(1)) * _UNITS[found.group(2)]
+
+    def flag(self, what: str) -> bool:
+        """True or false."""
+        written = self.text(what)
+        if written.casefold() not in ("true", "false", "yes", "no"):
+            raise self.wrong(f"{what} must be true or false, not {written!r}")
+        return written.casefold() in ("true", "yes")
+
+    def choice(self, what: str, kind: type[Choice]) -> Choice:
+        """One of the values of `kind`."""
+        written, known = self.text(what), [member.value for member in kind]
+        if written not in known:
+            raise self.wrong(f"{what} cannot be {written!r}{near(written, known)}; use {', '.join(known)}")
+        return kind(written)
 
     def plain(self) -> Any:
         """The value with YAML's own types, for what is passed on as it is (a JSON schema)."""

@@ -45,6 +45,20 @@ class Part:
             raise InvalidInput(f"{content!r} is not a message part: it needs kind, name, value and label") from error
 
 
+class MessageStatus(StrEnum):
+    """Where a message stands. The last three are final."""
+
+    WAITING = "waiting"  # in the recipient's inbox
+    RUNNING = "running"  # its owner works on it
+    ANSWERED = "answered"
+    DEAD = "dead"  # a dead letter: nobody took it on in time, or no turn came to a usable answer; it can be replayed
+    CANCELLED = "cancelled"  # with the run it belongs to
+
+    @property
+    def is_final(self) -> bool:
+        return self not in (MessageStatus.WAITING, MessageStatus.RUNNING)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """From one agent to another. `id` is also the id of the durable workflow that answers it.
@@ -55,7 +69,6 @@ class Message:
 
     id: str
     run: str
-    position: int
     sender: str
     recipient: str
     parts: tuple[Part, ...]
@@ -64,18 +77,23 @@ class Message:
     @classmethod
     def compose(
         cls,
+        id: str,
         run: str,
-        position: int,
         *,
         sender: str,
         recipient: str,
         parts: Iterable[Part],
         decided_by: Iterable[TrustLabel] = (),
     ) -> "Message":
-        """The message at `position` (from 1) of `run`, named after both so that a replay composes the same one."""
+        """The message with the join of all labels. `id` is named after its place in the run: a replay composes the same one."""
         collected = tuple(parts)
         label = join_all([*(part.label for part in collected), *decided_by])
-        return cls(f"{run}.{position}", run, position, sender, recipient, collected, label)
+        return cls(id, run, sender, recipient, collected, label)
+
+    @property
+    def depth(self) -> int:
+        """How many messages, or branches of the flow, it stands below the run. A run's own are at 1."""
+        return self.id.removeprefix(self.run).count(".")
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -86,7 +104,6 @@ class Message:
         return {
             "id": self.id,
             "run": self.run,
-            "position": self.position,
             "sender": self.sender,
             "recipient": self.recipient,
             "parts": [part.to_json() for part in self.parts],
@@ -100,7 +117,6 @@ class Message:
             return cls(
                 content["id"],
                 content["run"],
-                content["position"],
                 content["sender"],
                 content["recipient"],
                 tuple(Part.from_json(part) for part in content["parts"]),

@@ -1,17 +1,23 @@
 """The network that runs: a manifest with every prompt and every passage pinned to what it was when the run began."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 from stemma.core.digests import digest, thaw
 from stemma.core.errors import InvalidData, InvalidInput, NotFound
 from stemma.core.trust import TRUSTED, TrustLabel
 from stemma.network.agent import Agent
+from stemma.network.bounds import Bounds
+from stemma.network.flow import Flow
 from stemma.network.knowledge import Library
-from stemma.network.manifest import CONTEXT, Manifest
+from stemma.network.manifest import CONTEXT, RESERVED, Manifest
 from stemma.network.marked import near
+from stemma.network.people import Interceptor
+from stemma.network.tools.tool import ToolSpec
+from stemma.network.wire import from_json, to_json
 from stemma.registry.formats import read_prompt
 from stemma.registry.prompt import Prompt
 from stemma.registry.prompts import PromptVersion
@@ -26,54 +32,73 @@ class PromptSource(Protocol):
 
 @dataclass(frozen=True)
 class Role:
-    """An agent with the prompt it acts by. `source` says where that came from; `trust` is the label of its author."""
+    """An agent with the prompt it acts by; none when it only calls a tool.
+
+    `source` says where the prompt came from; `trust` is the label of its author.
+    """
 
     agent: Agent
-    prompt: Prompt
+    prompt: Prompt | None
     source: str
     trust: TrustLabel
-    library: Library | None
+    library: Library | None = None
 
     @property
     def output_schema(self) -> Mapping[str, Any] | None:
-        return self.agent.output_schema or self.prompt.output_schema
+        return self.agent.output_schema or (self.prompt.output_schema if self.prompt else None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The role without its passages, which are named by their digest."""
+        return {
+            "agent": to_json(self.agent),
+            "prompt": self.prompt.to_json() if self.prompt else None,
+            "source": self.source,
+            "trust": self.trust.to_json(),
+            "library": self.library.digest if self.library else None,
+        }
 
 
 @dataclass(frozen=True)
 class Network:
-    """The roles stand in the order of the pipeline. Two networks with one digest do the same with the same input."""
+    """Two networks with one digest do the same with the same input. `folder` is where tools and files lie; it may differ."""
 
     name: str
     inputs: Mapping[str, TrustLabel]
     roles: tuple[Role, ...]
+    flow: Flow
+    tools: tuple[ToolSpec, ...] = ()
+    interceptors: tuple[Interceptor, ...] = ()
+    bounds: Bounds = field(default_factory=Bounds)
+    inbox: int = 1000
+    topics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    folder: Path = Path()
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the content; passages count through their own digest."""
-        roles = [
-            role | {"library": pinned.library.digest if pinned.library else None}
-            for role, pinned in zip(self._roles_json(), self.roles, strict=True)
-        ]
-        return digest({"name": self.name, "inputs": self._inputs_json(), "roles": roles})
+        return digest(self._content())
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Role]:
+        return {role.agent.name: role for role in self.roles}
 
     def role(self, agent: str) -> Role:
         """The role that `agent` plays. Raises NotFound."""
-        for role in self.roles:
-            if role.agent.name == agent:
-                return role
-        raise NotFound(f"network {self.name!r} has no agent {agent!r}")
+        try:
+            return self._by_name[agent]
+        except KeyError:
+            raise NotFound(f"network {self.name!r} has no agent {agent!r}; it has {', '.join(self._by_name)}") from None
+
+    def inbox_of(self, agent: str) -> str:
+        """The name of an agent's inbox. Networks of one name share it, so that a changed manifest changes no order."""
+        return f"{self.name}/{agent}"
 
     def to_json(self) -> dict[str, Any]:
         libraries = {role.library.digest: role.library.to_json() for role in self.roles if role.library}
-        return {
-            "name": self.name,
-            "inputs": self._inputs_json(),
-            "roles": self._roles_json(),
-            "libraries": libraries,
-        }
+        return self._content() | {"libraries": libraries}
 
     @classmethod
-    def from_json(cls, content: Any) -> "Network":
+    def from_json(cls, content: Any, *, folder: Path) -> "Network":
         """The network that `to_json` wrote. Raises InvalidInput."""
         try:
             libraries = {name: Library.from_json(passages) for name, passages in content["libraries"].items()}
@@ -82,32 +107,36 @@ class Network:
                 {name: TrustLabel.from_json(label) for name, label in content["inputs"].items()},
                 tuple(
                     Role(
-                        Agent.from_json(role["agent"]),
-                        Prompt.from_json(role["prompt"]),
+                        from_json(Agent, role["agent"]),
+                        Prompt.from_json(role["prompt"]) if role["prompt"] else None,
                         role["source"],
                         TrustLabel.from_json(role["trust"]),
                         libraries[role["library"]] if role["library"] else None,
                     )
                     for role in content["roles"]
                 ),
+                folder=folder,
+                **{name: from_json(kind, content[name]) for name, kind in _PLAIN.items()},
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise InvalidInput("a pinned network cannot be read from the store") from error
 
-    def _inputs_json(self) -> dict[str, Any]:
-        return {name: label.to_json() for name, label in self.inputs.items()}
+    def _content(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "inputs": {name: label.to_json() for name, label in self.inputs.items()},
+            "roles": [role.to_json() for role in self.roles],
+        } | {name: to_json(getattr(self, name), kind) for name, kind in _PLAIN.items()}
 
-    def _roles_json(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "agent": role.agent.to_json(),
-                "prompt": role.prompt.to_json(),
-                "source": role.source,
-                "trust": role.trust.to_json(),
-                "library": role.library.digest if role.library else None,
-            }
-            for role in self.roles
-        ]
+
+_PLAIN: Mapping[str, Any] = {
+    "flow": Flow,
+    "tools": tuple[ToolSpec, ...],
+    "interceptors": tuple[Interceptor, ...],
+    "bounds": Bounds,
+    "inbox": int,
+    "topics": Mapping[str, tuple[str, ...]],
+}
 
 
 def pin(manifest: Manifest, prompts: PromptSource) -> Network:
@@ -116,34 +145,55 @@ def pin(manifest: Manifest, prompts: PromptSource) -> Network:
     Raises InvalidData, with the manifest's line, when the registry lacks a prompt or a prompt needs a value that its agent
     does not read.
     """
-    return Network(manifest.name, manifest.inputs, tuple(_role(agent, manifest, prompts) for agent in manifest.agents))
+    return Network(
+        manifest.name,
+        manifest.inputs,
+        tuple(_role(agent, manifest, prompts) for agent in manifest.agents),
+        manifest.flow,
+        manifest.tools,
+        manifest.interceptors,
+        manifest.bounds,
+        manifest.inbox,
+        manifest.topics,
+        manifest.folder.resolve(),
+    )
 
 
 def _role(agent: Agent, manifest: Manifest, prompts: PromptSource) -> Role:
+    library = Library.read(manifest.folder / agent.knowledge.folder) if agent.knowledge else None
+    if agent.prompt is None:
+        return Role(agent, None, f"tool {agent.calls}", TRUSTED, library)
     line = manifest.lines.get(agent.name)
-    try:
-        if agent.prompt.startswith(SCHEME):
-            found = prompts.get(agent.prompt)
-            prompt, source, trust = found.prompt, found.reference, found.trust
-        else:
-            # The file lies beside the manifest, whose author is trusted to choose it.
-            prompt, source, trust = read_prompt(manifest.folder / agent.prompt).prompt, agent.prompt, TRUSTED
-    except NotFound as error:
-        raise InvalidData(manifest.path, f"'prompt' of agent {agent.name!r}: {error}", line=line) from error
-    given = [*agent.reads, *([CONTEXT] if agent.knowledge else [])]
+    prompt, source, trust = _prompt(agent.name, agent.prompt, manifest, prompts, line)
+    given = [*agent.reads, *RESERVED]
     for name in prompt.variables:
         if name not in given:
             raise InvalidData(
                 manifest.path,
                 f"the prompt {source!r} of agent {agent.name!r} needs {name!r}, which the agent does not read"
-                f"{near(name, given)}; it has {', '.join(given)}",
+                f"{near(name, given)}; it has {', '.join([*agent.reads, *([CONTEXT] if agent.knowledge else [])])}",
                 line=line,
             )
     schema = agent.output_schema or prompt.output_schema
     if schema is not None:
         _check_schema(schema, agent, manifest)
-    library = Library.read(manifest.folder / agent.knowledge.folder) if agent.knowledge else None
     return Role(agent, prompt, source, trust, library)
+
+
+def _prompt(
+    agent: str, named: str, manifest: Manifest, prompts: PromptSource, line: int | None
+) -> tuple[Prompt, str, TrustLabel]:
+    """The prompt, where it came from, and the label of its author."""
+    if agent in manifest.prompts:
+        return manifest.prompts[agent], named, TRUSTED
+    if not named.startswith(SCHEME):
+        # The file lies beside the manifest, whose author is trusted to choose it.
+        return read_prompt(manifest.folder / named).prompt, named, TRUSTED
+    try:
+        found = prompts.get(named)
+    except NotFound as error:
+        raise InvalidData(manifest.path, f"'prompt' of agent {agent!r}: {error}", line=line) from error
+    return found.prompt, found.reference, found.trust
 
 
 def _check_schema(schema: Mapping[str, Any], agent: Agent, manifest: Manifest) -> None:

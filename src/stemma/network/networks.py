@@ -1,28 +1,71 @@
-"""Running networks: a batch of items through a pipeline of agents, resumed where a killed process left it."""
+"""Running networks: a batch of items through a network of agents, resumed where a killed process left it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from stemma.core.digests import digest
-from stemma.core.errors import Conflict, InvalidInput, InvalidName, StoreDamaged
+from stemma.core.errors import Conflict, InvalidInput, InvalidName
+from stemma.core.ids import new_id
 from stemma.ledger.scope import Scope
+from stemma.models.encoders import Encoder
+from stemma.network.batch import BatchWatch
+from stemma.network.briefs import Briefs
 from stemma.network.caller import ModelCaller, Models
+from stemma.network.letters import Letters
 from stemma.network.manifest import Manifest
 from stemma.network.network import Network, PromptSource, pin
+from stemma.network.questions import Questions
 from stemma.network.records import Records
+from stemma.network.rooms import Rooms, WorkerSettings
 from stemma.network.run import BatchResult, Listener, Run, RunReport, RunStatus
+from stemma.network.state.memory import Memories
+from stemma.network.state.workspace import Workspace
+from stemma.registry.candidates import Candidates
+from stemma.registry.contents import Contents
+from stemma.registry.sessions import Sessions
+
+if TYPE_CHECKING:  # DBOS takes 0.4 s to import; looking at runs does without
+    from stemma.network.live import LiveNetwork
+    from stemma.network.worker import Worker
 
 _BATCH = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def _hashed() -> Encoder:
+    from stemma.models.encoders import HashedEncoder
+
+    return HashedEncoder()
 
 
 class Networks:
     """Runs networks on one store, and shows what became of them."""
 
-    def __init__(self, scope: Scope, prompts: PromptSource, models: Models) -> None:
+    def __init__(
+        self, scope: Scope, prompts: PromptSource, models: Models, *, encoder: Callable[[], Encoder] = _hashed
+    ) -> None:
         self._scope = scope
         self._prompts = prompts
         self._models = models
+        self._encoder = encoder
         self._records = Records(scope)
+        self.questions = Questions(scope)
+        self.letters = Letters(scope)
+        self.workspace = Workspace(scope)
+
+    @cached_property
+    def _rooms(self) -> Rooms:
+        encoder = self._encoder()
+        candidates = Candidates(self._scope, Contents())
+        return Rooms(
+            self._scope,
+            self._records,
+            Briefs(Sessions(self._scope), candidates),
+            encoder,
+            Memories(self._scope, encoder),
+            self.workspace,
+        )
 
     def run(
         self,
@@ -32,46 +75,92 @@ class Networks:
         batch: str | None = None,
         concurrency: int = 4,
         new: bool = False,
+        wait: bool = True,
         progress: Listener | None = None,
     ) -> BatchResult:
         """Sends each item through the network, at most `concurrency` model calls at a time.
 
-        Every finished model call is kept at once. Run again with the same network (every prompt and document included) and
-        the same items, a batch that did not end is resumed, and no finished call is paid for again; one that ended is run
-        anew, as is any with `new`. `batch` gives the batch a name of its own in place of the one derived from its content.
+        Every finished model call is kept at once. Run again with the same network (every prompt and document included)
+        and the same items, a batch that did not end is resumed, and no finished call is paid for again; one that ended
+        is run anew, as is any with `new`. `batch` gives the batch a name of its own in place of the one derived from
+        its content.
 
-        Blocks until every run has ended; call it from a thread where an event loop runs. Raises InvalidData for a manifest
-        that does not fit its prompts, InvalidInput for an item that lacks an input, Conflict when another process is in the
-        way, and any error (the store is full, a model is not configured) that stopped the batch; it can then be resumed.
+        Blocks until every run has ended, or, without `wait`, can not go on before a person has answered; call it from a
+        thread where an event loop runs. Raises InvalidData for a manifest that does not fit its prompts, InvalidInput
+        for an item that lacks an input, Conflict when another process is in the way, and any error (the store is full,
+        a model is not configured) that stopped the batch; it can then be resumed.
         """
-        from stemma.network.workflows import Workflows  # DBOS takes 0.4 s to import; looking at runs does without
-
         if concurrency < 1:
             raise InvalidInput(f"concurrency {concurrency} makes no progress; it is at least 1")
-        network = pin(manifest, self._prompts)
+        name, begun = self._opened(manifest, items, batch, new=new)
+        started = self._scope.clock.monotonic()
+        calls = self._serve(name, WorkerSettings(concurrency, batch=name), progress, wait=wait)
+        runs = tuple(self._records.batch(name))
+        resumed = sum(run.status is not RunStatus.WAITING for run in begun)
+        return BatchResult(name, runs, resumed, calls, self._scope.clock.monotonic() - started)
+
+    def _opened(
+        self, manifest: Manifest, items: Sequence[Mapping[str, str]], batch: str | None, *, new: bool
+    ) -> tuple[str, list[Run]]:
+        """The batch to work on, and its runs where it was there before."""
+        network = self._pinned(manifest)
         requests = [_request(item, number, network) for number, item in enumerate(items, start=1)]
         if not requests:
             raise InvalidInput(f"there is no item for network {network.name!r} to work on")
-        for role in network.roles:
-            self._models.get(role.agent.model)  # a missing key shows now, not in the middle of the batch
         name = self._batch(network, requests, batch, new=new)
         begun = self._records.batch(name)
         if not begun:
             self._records.open_batch(name, network, requests)
         elif [run.request for run in begun] != requests or begun[0].network != network.digest:
             raise Conflict(f"batch {name!r} was begun with another network or other items; choose another name for it")
+        return name, begun
+
+    def _serve(self, batch: str, settings: WorkerSettings, progress: Listener | None, *, wait: bool) -> int:
+        """Works until every run of the batch has ended, or waits for a person; returns the model calls that took."""
+        worker = self.worker(settings)
+        watch = BatchWatch(self._records, batch, worker.caller, progress)
+        worker.serve(lambda worker: watch.until_ended(worker.dispatch, wait=wait))
+        return worker.caller.calls
+
+    def up(self, manifest: Manifest, *, concurrency: int = 4) -> "LiveNetwork":
+        """The network's agents, answering messages for as long as a ``with`` block lasts; see `LiveNetwork`."""
+        from stemma.network.live import LiveNetwork
+        from stemma.network.worker import Worker
+
+        network = self._pinned(manifest)
         caller = ModelCaller(self._models, self._scope.clock, concurrency=concurrency)
-        workflows = Workflows(self._scope.store, self._records, caller)
-        started = self._scope.clock.monotonic()
-        workflows.serve(name, self._records.batch(name), concurrency=concurrency, progress=progress)
-        runs = tuple(self._records.batch(name))
-        if not all(run.status.is_final for run in runs):
-            raise StoreDamaged(
-                f"store {self._scope.store.name!r} does not know the runs that the engine's database beside it has ended; "
-                "the two belong together: restore both from one backup, or remove the engine's (*.dbos.db, schema 'dbos')"
-            )
-        resumed = sum(run.status is not RunStatus.WAITING for run in begun)
-        return BatchResult(name, runs, resumed, caller.calls, self._scope.clock.monotonic() - started)
+        settings = WorkerSettings(concurrency, batch=f"live-{new_id('m')}")
+        return LiveNetwork(network, Worker(self._rooms, caller, settings))
+
+    def worker(self, settings: WorkerSettings, manifests: Sequence[Manifest] = ()) -> "Worker":
+        """A worker for runs and messages of every network on the store. Call its `serve`; it blocks.
+
+        The files and tools of a network lie where they lay when it was submitted, or beside its manifest among
+        `manifests`.
+        """
+        from stemma.network.worker import Worker
+
+        for manifest in manifests:
+            self._records.folders[manifest.name] = manifest.folder.resolve()
+        caller = ModelCaller(self._models, self._scope.clock, concurrency=settings.concurrency)
+        return Worker(self._rooms, caller, settings)
+
+    def submit(
+        self, manifest: Manifest, items: Sequence[Mapping[str, str]], *, batch: str | None = None, new: bool = False
+    ) -> str:
+        """Writes the items' runs down for workers to do, and returns the name of the batch; see `run`."""
+        return self._opened(manifest, items, batch, new=new)[0]
+
+    def _pinned(self, manifest: Manifest) -> Network:
+        network = pin(manifest, self._prompts)
+        for role in network.roles:
+            for model in role.agent.models:
+                self._models.get(model)  # a missing key shows now, not in the middle of the work
+        return network
+
+    def cancel(self, run_id: str) -> Run:
+        """Ends a run and everything under it; see `Records.cancel`. Raises NotFound."""
+        return self._records.cancel(run_id)
 
     def ls(self, *, limit: int = 50) -> list[Run]:
         """The newest runs, newest first."""

@@ -1,148 +1,141 @@
-"""What is kept of runs: rows, and the event of the audit log that belongs to each change, in one transaction.
+"""What is kept of batches and runs: rows, and the event of the audit log that belongs to each change, in one transaction.
 
-Every method may be called again after a crash with the same arguments: the row that is there, or no longer in the state
+Every change may be asked for again after a crash with the same arguments: the row that is there, or no longer in the state
 that the change begins from, says that it was done, and nothing is written twice.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, Table, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from stemma.core.digests import canonical_json, digest_bytes
 from stemma.core.errors import Conflict, NotFound
 from stemma.ledger.scope import Scope, Transaction
-from stemma.network.message import Message
-from stemma.network.network import Network, Role
+from stemma.network.bounds import Spent
+from stemma.network.inbox import insert_or_ignore, post
+from stemma.network.message import Message, MessageStatus
+from stemma.network.network import Network
 from stemma.network.run import Outcome, Run, RunReport, RunStatus, Sent
-from stemma.network.turn import Reply
-from stemma.store.schema import messages, networks, runs
+from stemma.store.schema import messages, networks, questions, runs
+
+_OPEN = (RunStatus.WAITING.value, RunStatus.RUNNING.value)
 
 
 class Records:
-    """Reads and writes the rows of runs and messages. May be used by several threads."""
+    """Reads and writes the rows of runs. May be used by several threads."""
 
     def __init__(self, scope: Scope) -> None:
+        self.folders: dict[str, Path] = {}
+        """Where the files of networks lie on this machine, by name, when not where they lay when the network was pinned."""
         self._scope = scope
         self._networks: dict[str, Network] = {}
+        self._kept: set[str] = set()
 
     # --- batches ------------------------------------------------------------------------------------------------------
 
     def open_batch(self, batch: str, network: Network, requests: Sequence[Mapping[str, str]]) -> None:
         """Writes one waiting run for each request. Raises Conflict when the batch is there already."""
-        digest = bytes.fromhex(network.digest)
         with self._scope.write() as transaction:
-            body = json.dumps(network.to_json(), ensure_ascii=False)
-            row = {"digest": digest, "name": network.name, "body": body, "created_at": transaction.at}
-            transaction.connection.execute(self._insert_or_ignore(networks), row)
+            self.keep_network(transaction, network)
             rows = [
-                {
-                    "id": f"{batch}.{item}",
-                    "batch": batch,
-                    "item": item,
-                    "name": network.name,
-                    "network": digest,
-                    "request": _json(request),
-                    "status": RunStatus.WAITING.value,
-                    "actor": transaction.actor,
-                    "created_at": transaction.at,
-                }
-                for item, request in enumerate(requests, start=1)
+                self._row(batch, item, network, request, transaction) for item, request in enumerate(requests, start=1)
             ]
             try:
                 transaction.connection.execute(insert(runs), rows)
             except IntegrityError as error:
                 raise Conflict(f"batch {batch!r} was just begun by another process; run the same again") from error
+
+    def open_run(
+        self,
+        transaction: Transaction,
+        batch: str,
+        item: int,
+        network: Network,
+        request: Mapping[str, str],
+        *,
+        owner: str,
+    ) -> Run:
+        """Writes one run that `owner` works on from the start."""
+        if network.digest not in self._kept:
+            self.keep_network(transaction, network)
+        row = self._row(batch, item, network, request, transaction) | {
+            "status": RunStatus.RUNNING.value,
+            "owner": owner,
+            "started_at": transaction.at,
+        }
+        made = transaction.connection.execute(insert(runs).values(**row).returning(*runs.c)).one()
+        data = {"network": network.name, "digest": network.digest, "batch": batch, "item": item}
+        transaction.record("run.started", subject=made.id, data=data)
+        return _run(made)
+
+    def _row(
+        self, batch: str, item: int, network: Network, request: Mapping[str, str], transaction: Transaction
+    ) -> dict[str, Any]:
+        return {
+            "id": f"{batch}.{item}",
+            "batch": batch,
+            "item": item,
+            "name": network.name,
+            "network": bytes.fromhex(network.digest),
+            "request": _json(request),
+            "status": RunStatus.WAITING.value,
+            "actor": transaction.actor,
+            "created_at": transaction.at,
+        }
+
+    def keep_network(self, transaction: Transaction, network: Network) -> None:
+        """Writes a pinned network down, unless it is there."""
+        body = json.dumps(network.to_json(), ensure_ascii=False)
+        row = {
+            "digest": bytes.fromhex(network.digest),
+            "name": network.name,
+            "folder": str(network.folder),
+            "body": body,
+            "created_at": transaction.at,
+        }
+        transaction.connection.execute(insert_or_ignore(transaction.connection, networks), row)
         self._networks[network.digest] = network
+        self._kept.add(network.digest)
 
     def batch(self, batch: str) -> list[Run]:
         """The runs of a batch in the order of their items; none when there is no such batch."""
         with self._scope.read() as connection:
-            return [
-                _run(row) for row in connection.execute(select(runs).where(runs.c.batch == batch).order_by(runs.c.item))
-            ]
+            found = connection.execute(select(runs).where(runs.c.batch == batch).order_by(runs.c.item))
+            return [_run(row) for row in found]
+
+    def statuses(self, batch: str) -> dict[str, RunStatus]:
+        """Where each run of a batch stands."""
+        with self._scope.read() as connection:
+            found = connection.execute(select(runs.c.id, runs.c.status).where(runs.c.batch == batch))
+            return {row.id: RunStatus(row.status) for row in found}
 
     def batches(self, prefix: str) -> dict[str, bool]:
         """Every batch whose name begins with `prefix`, and whether all its runs have ended."""
-        final = [status.value for status in RunStatus if status.is_final]
-        ended = func.sum(runs.c.status.in_(final).cast(runs.c.item.type))
+        ended = func.sum(runs.c.status.not_in(_OPEN).cast(runs.c.item.type))
         query = select(runs.c.batch, ended == func.count()).where(runs.c.batch.startswith(prefix, autoescape=True))
         with self._scope.read() as connection:
             return {batch: bool(complete) for batch, complete in connection.execute(query.group_by(runs.c.batch))}
 
-    # --- one run ------------------------------------------------------------------------------------------------------
-
-    def begin(self, run_id: str) -> tuple[Run, Network]:
-        """Marks a waiting run as running."""
-        with self._scope.write() as transaction:
-            begun = transaction.connection.execute(
-                update(runs)
-                .where(runs.c.id == run_id, runs.c.status == RunStatus.WAITING.value)
-                .values(status=RunStatus.RUNNING.value)
-            )
-            row = transaction.connection.execute(select(runs).where(runs.c.id == run_id)).one()
-            if begun.rowcount:
-                data = {"network": row.name, "digest": row.network.hex(), "batch": row.batch, "item": row.item}
-                transaction.record("run.started", subject=run_id, data=data)
-        return _run(row), self.network(row.network.hex())
-
-    def send(self, message: Message) -> None:
-        """Writes a message."""
-        with self._scope.write() as transaction:
-            self._send(transaction, message)
-
-    def answered(self, message: Message, role: Role, reply: Reply) -> None:
-        """Writes what the recipient's model said to a message, or why it said nothing."""
-        with self._scope.write() as transaction:
-            changed = transaction.connection.execute(
-                update(messages)
-                .where(messages.c.id == message.id, messages.c.answer.is_(None))
-                .values(answer=_json(reply.to_json()))
-            )
-            if changed.rowcount:
-                data = {
-                    "agent": message.recipient,
-                    "model": role.agent.model,
-                    "prompt": role.prompt.digest,
-                    "attempts": reply.attempts,
-                    "input_tokens": reply.input_tokens,
-                    "output_tokens": reply.output_tokens,
-                    "answered": reply.text is not None,
-                }
-                transaction.record("model.called", subject=message.id, data=data)
-
-    def finish(self, run_id: str, outcome: Outcome, last: Message | None) -> None:
-        """Ends a running run, with its last message where there is one to send."""
-        with self._scope.write() as transaction:
-            changed = transaction.connection.execute(
-                update(runs)
-                .where(runs.c.id == run_id, runs.c.status == RunStatus.RUNNING.value)
-                .values(status=outcome.status.value, outcome=_json(outcome.to_json()), finished_at=transaction.at)
-            )
-            if changed.rowcount:
-                if last is not None:
-                    self._send(transaction, last)
-                transaction.record("run.finished", subject=run_id, data={"status": outcome.status.value})
-
     # --- looking ------------------------------------------------------------------------------------------------------
 
-    def delivery(self, message_id: str) -> tuple[Message, Role]:
-        """A message, and the role of the agent that it was sent to."""
-        query = select(messages.c.body, runs.c.network).join(runs).where(messages.c.id == message_id)
-        with self._scope.read() as connection:
-            row = connection.execute(query).one()
-        message = Message.from_json(json.loads(row.body))
-        return message, self.network(row.network.hex()).role(message.recipient)
+    def known_network(self, digest: str) -> Network | None:
+        """The pinned network of that digest, if this process has met it."""
+        return self._networks.get(digest)
 
     def network(self, digest: str) -> Network:
         """The pinned network of that digest."""
         if digest not in self._networks:
             with self._scope.read() as connection:
-                query = select(networks.c.body).where(networks.c.digest == bytes.fromhex(digest))
-                self._networks[digest] = Network.from_json(json.loads(connection.execute(query).scalar_one()))
+                query = select(networks.c.name, networks.c.body, networks.c.folder).where(
+                    networks.c.digest == bytes.fromhex(digest)
+                )
+                row = connection.execute(query).one()
+            folder = self.folders.get(row.name, Path(row.folder))
+            self._networks[digest] = Network.from_json(json.loads(row.body), folder=folder)
         return self._networks[digest]
 
     def ls(self, *, limit: int) -> list[Run]:
@@ -151,37 +144,92 @@ class Records:
         with self._scope.read() as connection:
             return [_run(row) for row in connection.execute(query)]
 
+    def get(self, run_id: str) -> Run:
+        """Raises NotFound."""
+        with self._scope.read() as connection:
+            return _run(_row(connection, run_id))
+
     def report(self, run_id: str) -> RunReport:
         """A run with its messages. Raises NotFound."""
         with self._scope.read() as connection:
-            row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
-            if row is None:
-                raise NotFound(f"there is no run {run_id!r}; list the runs with: stemma runs ls")
-            sent = connection.execute(
-                select(messages).where(messages.c.run == run_id).order_by(messages.c.position)
-            ).all()
+            row = _row(connection, run_id)
+            sent = connection.execute(select(messages).where(messages.c.run == run_id).order_by(messages.c.seq)).all()
         return RunReport(_run(row), tuple(_sent(found) for found in sent))
 
-    def _send(self, transaction: Transaction, message: Message) -> None:
-        body = canonical_json(message.to_json())
-        row = {
-            "id": message.id,
-            "run": message.run,
-            "position": message.position,
-            "sender": message.sender,
-            "recipient": message.recipient,
-            "body": body.decode(),
-            "sent_at": transaction.at,
-        }
-        # What was inserted is asked for: an insert's row count means nothing on PostgreSQL.
-        if transaction.connection.execute(self._insert_or_ignore(messages).returning(messages.c.id), row).first():
-            data = {"from": message.sender, "to": message.recipient, "digest": digest_bytes(body)}
-            transaction.record("message.sent", subject=message.id, data=data)
+    # --- changes ------------------------------------------------------------------------------------------------------
 
-    def _insert_or_ignore(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        if self._scope.store.is_sqlite:
-            return sqlite.insert(table).on_conflict_do_nothing()
-        return postgresql.insert(table).on_conflict_do_nothing()
+    def cancel(self, run_id: str) -> Run:
+        """Ends a run, and everything under it, as cancelled; one that has ended stays as it is. Raises NotFound.
+
+        Whoever works on it is turned away at the next step; model calls in flight are finished and not recorded.
+        """
+        with self._scope.write() as transaction:
+            _row(transaction.connection, run_id)
+            outcome = Outcome(RunStatus.CANCELLED, reason=f"cancelled by {transaction.actor}")
+            end_run(transaction, run_id, outcome, owner=None)
+        return self.get(run_id)
+
+
+def claim_runs(transaction: Transaction, owner: str, *, most: int, batch: str | None) -> list[tuple[Run, bool]]:
+    """Takes up to `most` waiting runs, the oldest first, and marks them as running; True with those that were begun before."""
+    connection = transaction.connection
+    query = select(runs).where(runs.c.status == RunStatus.WAITING.value)
+    query = query.order_by(runs.c.created_at, runs.c.batch, runs.c.item).limit(most)
+    if batch is not None:
+        query = query.where(runs.c.batch == batch)
+    if connection.dialect.name == "postgresql":
+        query = query.with_for_update(skip_locked=True)
+    begun: list[tuple[Run, bool]] = []
+    for row in connection.execute(query).all():
+        again, started = row.started_at is not None, row.started_at or transaction.at
+        values = {"status": RunStatus.RUNNING.value, "owner": owner, "started_at": started}
+        connection.execute(update(runs).where(runs.c.id == row.id).values(**values))
+        if not again:
+            data = {"network": row.name, "digest": row.network.hex(), "batch": row.batch, "item": row.item}
+            transaction.record("run.started", subject=row.id, data=data)
+        begun.append((replace(_run(row), status=RunStatus.RUNNING, started_at=started), again))
+    return begun
+
+
+def end_run(
+    transaction: Transaction, run_id: str, outcome: Outcome, *, owner: str | None, last: Message | None = None
+) -> bool:
+    """Ends a run that is under way, with its last message where there is one to send; False when it has ended already.
+
+    `owner` is who works on it; None for somebody who ends it from outside. What was sent for it and not answered is cancelled.
+    """
+    connection = transaction.connection
+    mine = runs.c.owner == owner if owner is not None else runs.c.status.in_(_OPEN)
+    ended = connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.status.in_(_OPEN), mine)
+        .values(status=outcome.status.value, outcome=_json(outcome.to_json()), finished_at=transaction.at)
+        .returning(runs.c.id)
+    ).first()
+    if ended is None:
+        return False
+    waiting = (MessageStatus.WAITING.value, MessageStatus.RUNNING.value)
+    connection.execute(
+        update(messages)
+        .where(messages.c.run == run_id, messages.c.status.in_(waiting))
+        .values(status=MessageStatus.CANCELLED.value, reason=f"the run ended: {outcome.status.value}")
+    )
+    connection.execute(
+        update(questions)
+        .where(questions.c.run == run_id, questions.c.decided_at.is_(None))
+        .values(decided_at=transaction.at, decided_by="run", decision=_json({"verdict": "rejected", "by": "run"}))
+    )
+    if last is not None:
+        post(transaction, last, status=MessageStatus.ANSWERED)
+    transaction.record("run.finished", subject=run_id, data={"status": outcome.status.value})
+    return True
+
+
+def _row(connection: Connection, run_id: str) -> Row[Any]:
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no run {run_id!r}; list the runs with: stemma runs ls")
+    return row
 
 
 def _json(value: Any) -> str:
@@ -201,10 +249,16 @@ def _run(row: Row[Any]) -> Run:
         row.actor,
         row.created_at,
         row.finished_at,
+        row.started_at,
+        Spent(row.messages, row.calls, row.tokens, row.microdollars),
     )
 
 
 def _sent(row: Row[Any]) -> Sent:
     return Sent(
-        Message.from_json(json.loads(row.body)), row.sent_at, None if row.answer is None else json.loads(row.answer)
+        Message.from_json(json.loads(row.body)),
+        row.sent_at,
+        None if row.answer is None else json.loads(row.answer),
+        MessageStatus(row.status),
+        row.reason,
     )

@@ -7,17 +7,20 @@ from typing import Any, TypeAlias
 
 from stemma.core.errors import InvalidInput
 from stemma.core.trust import TrustLabel
-from stemma.network.message import Message
+from stemma.network.bounds import Spent
+from stemma.network.message import Message, MessageStatus
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. The last three are final."""
+    """Where a run stands. All but the first two are final."""
 
     WAITING = "waiting"  # recorded, not begun
     RUNNING = "running"
     COMPLETED = "completed"
     HANDED_OVER = "handed_over"  # a condition of the manifest gave it to a person
-    FAILED = "failed"  # a model declined, or a limit was met; the reason is kept
+    FAILED = "failed"  # an agent had no usable answer; the reason is kept
+    STOPPED = "stopped"  # a bound of the network was met; what was known by then is kept
+    CANCELLED = "cancelled"
 
     @property
     def is_final(self) -> bool:
@@ -66,6 +69,8 @@ class Run:
     actor: str
     created_at: str
     finished_at: str | None
+    started_at: str | None = None
+    spent: Spent = field(default_factory=Spent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ class Sent:
     message: Message
     sent_at: str
     answer: Mapping[str, Any] | None
+    status: MessageStatus = MessageStatus.ANSWERED
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

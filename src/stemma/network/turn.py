@@ -1,4 +1,4 @@
-"""One turn of an agent, without any I/O: what it is sent, what the model is asked, what it then says."""
+"""One turn of an agent, without any I/O: what it is sent, what the model is asked, what its words come to."""
 
 import json
 from collections.abc import Mapping
@@ -6,40 +6,49 @@ from dataclasses import dataclass
 from typing import Any
 
 from stemma.core.digests import thaw
+from stemma.core.errors import InvalidInput
 from stemma.core.trust import Confidentiality, Integrity, TrustLabel
 from stemma.network.knowledge import Passage, as_text
-from stemma.network.manifest import CONTEXT
-from stemma.network.message import Message, Part, PartKind
+from stemma.network.manifest import CONTEXT, RESERVED
+from stemma.network.message import Part, PartKind
 from stemma.network.network import Role
+from stemma.network.schemas import validator
+from stemma.network.wire import Label
 from stemma.registry.prompt import Rendered
 from stemma.registry.templates import variables_of
 
-_MODEL = TrustLabel(Integrity.INTERNAL, Confidentiality.PUBLIC)
+MEMORY = "memory"
+"""The name under which an agent's prompt finds what it remembers."""
+
+FROM_MODEL = TrustLabel(Integrity.INTERNAL, Confidentiality.PUBLIC)
 """What a model adds to what it read: it is ours, and knows no secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What asking a model came to: its text, or the problem that left none. `attempts` counts the calls."""
+    """What a turn came to: the value and the label of everything that was read for it, or the problem that left none.
 
-    text: str | None
+    `calls` counts the model's answers and `attempts` the requests, those to an absent provider included; `cost` is in
+    US dollars, as far as the price is known; `model` the one that spoke last. `stopped` says that a bound of the whole
+    task was the problem.
+    """
+
+    value: Any = None
+    label: Label | None = None
     problem: str | None = None
+    stopped: bool = False
+    model: str = ""
+    calls: int = 0
     attempts: int = 0
+    tools: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    cost: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Reply":
-        return cls(**content)
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Why a reply cannot stand as the agent's answer."""
+    """Why there is no answer of an agent to go on with."""
 
     reason: str
 
@@ -47,42 +56,62 @@ class Unusable:
 def parts_for(role: Role, known: Mapping[str, Part]) -> tuple[Part, ...]:
     """What `role` is sent of all that is `known`: its instruction, what it reads, and the passages its knowledge finds.
 
-    The instruction is the prompt by digest and the names of the values that its template fills in; when such a value comes
-    from outside, so does the instruction: it carries the join of them all.
+    The instruction is the prompt by digest and the names of the values that its template fills in; when such a value
+    comes from outside, so does the instruction: it carries the join of them all.
     """
-    data = [known[name] for name in role.agent.reads]
+    data = [known[name] if name in known else _absent(name) for name in role.agent.reads]
     knowledge = role.agent.knowledge
     if knowledge is not None and role.library is not None:
-        query = "\n".join(as_said(known[name].value) for name in knowledge.query)
+        query = "\n".join(as_said(part.value) for part in data if part.name in knowledge.query)
         found = role.library.search(query, top=knowledge.top)
         data.append(Part(PartKind.DATA, CONTEXT, [passage.to_json() for passage in found], knowledge.label))
-    instruction = role.prompt.instructions
-    filled = [part for part in data if part.name in variables_of(instruction, role.prompt.template_format)]
+    return (instruction_for(role, data), *data)
+
+
+def instruction_for(role: Role, data: "list[Part] | tuple[Part, ...]") -> Part:
+    """What `role` acts by: a prompt by its digest, or the tool that it calls."""
+    if role.prompt is None:
+        return Part(PartKind.INSTRUCTION, "persona", {"calls": role.agent.calls}, role.trust)
+    named = variables_of(role.prompt.instructions, role.prompt.template_format)
+    filled = [part for part in data if part.name in named]
     label = role.trust
     for part in filled:
         label = label.join(part.label)
     persona = {"prompt": role.source, "digest": role.prompt.digest, "fills": [part.name for part in filled]}
-    return (Part(PartKind.INSTRUCTION, "persona", persona, label), *data)
+    return Part(PartKind.INSTRUCTION, "persona", persona, label)
 
 
-def render(role: Role, message: Message) -> Rendered:
-    """What the model is sent. Raises TemplateError when the template stumbles over the values."""
-    return role.prompt.render({name: _shown(name, value) for name, value in message.data.items()})
+def render(role: Role, values: Mapping[str, Any]) -> Rendered:
+    """The role's prompt with `values` in it. Raises TemplateError when the template stumbles over them."""
+    assert role.prompt is not None
+    given = values.keys()
+    absent = {name: "" for name in role.prompt.variables if name not in given and name in RESERVED}
+    return role.prompt.render(absent | dict(values))
 
 
-def answer_of(role: Role, message: Message, reply: Reply) -> Part | Unusable:
-    """The part that the agent adds to the run: everything it read, in its label."""
-    if reply.text is None:
-        return Unusable(reply.problem or "no answer")
-    value: Any = reply.text.strip()
+def shown(name: str, value: Any) -> Any:
+    """A value as a prompt's template gets it."""
+    if name == CONTEXT:
+        return as_text([Passage(**passage) for passage in value])
+    if name == MEMORY:
+        return "\n\n".join(value)
+    return value
+
+
+def value_of(role: Role, text: str) -> Any:
+    """The value that an agent's words are: themselves, or the JSON that its schema asks for; Unusable when they are neither."""
     if role.output_schema is not None:
-        value = _as_json(value)
-        problem = value.reason if isinstance(value, Unusable) else _misfit(value, role.output_schema)
-        if problem is not None:
-            return Unusable(problem)
-    elif not value:
-        return Unusable("the model answered with nothing")
-    return Part(PartKind.DATA, role.agent.writes, value, message.label.join(_MODEL))
+        value = _as_json(text.strip())
+        problem = value if isinstance(value, Unusable) else _misfit(value, role.output_schema)
+        return problem or value
+    return text.strip() or Unusable("the model answered with nothing")
+
+
+def part_of(role: Role, reply: Reply) -> Part | Unusable:
+    """What the reply adds to the task."""
+    if reply.problem is not None or reply.label is None:
+        return Unusable(reply.problem or "no answer")
+    return Part(PartKind.DATA, role.agent.writes, reply.value, reply.label)
 
 
 def as_said(value: Any) -> str:
@@ -90,10 +119,9 @@ def as_said(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _shown(name: str, value: Any) -> Any:
-    if name == CONTEXT:
-        return as_text([Passage(**passage) for passage in value])
-    return value
+def _absent(name: str) -> Part:
+    """An optional value that nobody has written yet: nothing, which anybody may know."""
+    return Part(PartKind.DATA, name, "", TrustLabel(Integrity.TRUSTED, Confidentiality.PUBLIC))
 
 
 def _as_json(text: str) -> Any:
@@ -104,11 +132,11 @@ def _as_json(text: str) -> Any:
         return Unusable(f"the answer is not the JSON that the schema asks for: {error}")
 
 
-def _misfit(value: Any, schema: Mapping[str, Any]) -> str | None:
-    from jsonschema import ValidationError, validate
-
+def _misfit(value: Any, schema: Mapping[str, Any]) -> Unusable | None:
     try:
-        validate(value, thaw(schema))
-    except ValidationError as error:
-        return f"the answer does not fit its schema at {error.json_path}: {error.message}"
-    return None
+        problem = next(validator(json.dumps(thaw(schema), sort_keys=True)).iter_errors(value), None)
+    except RecursionError as error:
+        raise InvalidInput("the output schema refers to itself without end; mend the schema") from error
+    if problem is None:
+        return None
+    return Unusable(f"the answer does not fit its schema at {problem.json_path}: {problem.message}")

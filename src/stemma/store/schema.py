@@ -128,7 +128,8 @@ candidate_parents = Table(
     "candidate_parents",
     metadata,
     Column("candidate_id", _Key, ForeignKey("candidates.id"), primary_key=True, autoincrement=False),
-    Column("parent_id", _Key, ForeignKey("candidates.id"), primary_key=True, autoincrement=False),
+    Column("position", SmallInteger, primary_key=True, autoincrement=False),  # 0: the parent that it resembles most
+    Column("parent_id", _Key, ForeignKey("candidates.id"), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -171,6 +172,8 @@ completions = Table(
     Column("input_tokens", Integer, nullable=False),
     Column("output_tokens", Integer, nullable=False),
     Column("cost", Float),
+    Column("seconds", Float),
+    Column("stand_in", Text),  # the model that answered in the place of the one asked, whose provider failed
     Column("created_at", Text, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -214,9 +217,8 @@ networks = Table(
     metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("name", Text, nullable=False),
-    Column(
-        "body", Text, nullable=False
-    ),  # the manifest with every prompt and passage in it: what a resumed run goes by
+    Column("folder", Text, nullable=False),  # where its tools and files lie, on the machine that pinned it
+    Column("body", Text, nullable=False),  # with every prompt and passage in it: what a resumed run goes by
     Column("created_at", Text, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -231,23 +233,112 @@ runs = Table(
     Column("network", LargeBinary, ForeignKey("networks.digest"), nullable=False),
     Column("request", Text, nullable=False),
     Column("status", Text, nullable=False),  # network.run.RunStatus
+    Column("owner", Text),  # executor that works on it; only its owner may write to a running run
     Column("outcome", Text),
     Column("actor", Text, nullable=False),
     Column("created_at", Text, nullable=False),
+    Column("started_at", Text),
     Column("finished_at", Text),
+    # What the whole task has taken so far, held against the network's bounds.
+    Column("messages", Integer, nullable=False, server_default="0"),
+    Column("calls", Integer, nullable=False, server_default="0"),
+    Column("tokens", BigInteger, nullable=False, server_default="0"),
+    Column("microdollars", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("batch", "item"),
+    Index("ix_runs_status", "status", "created_at"),
 )
 
 messages = Table(
     "messages",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("seq", _Key, primary_key=True),  # the order of an inbox
+    Column("id", Text, nullable=False, unique=True),
     Column("run", Text, ForeignKey("runs.id"), nullable=False),
-    Column("position", Integer, nullable=False),
     Column("sender", Text, nullable=False),
     Column("recipient", Text, nullable=False),
+    Column("inbox", Text, nullable=False),  # network/agent; empty while it is put up for several
+    Column("replicas", Integer),  # how many of the inbox are worked on at once, wherever; null for any number
     Column("body", Text, nullable=False),
+    Column("status", Text, nullable=False),  # network.message.MessageStatus
+    Column("owner", Text),  # executor that works on it
+    Column("deliveries", Integer, nullable=False, server_default="0"),
+    Column("deadline", Text),  # not begun by then, it is a dead letter
     Column("sent_at", Text, nullable=False),
+    Column("answered_at", Text),
     Column("answer", Text),
-    UniqueConstraint("run", "position"),
+    Column("reason", Text),  # why it is a dead letter
+    Index("ix_messages_run", "run", "seq"),
+    Index("ix_messages_status", "status", "inbox", "seq"),
+)
+
+offers = Table(  # agents that may claim a message which is put up for whoever is free
+    "offers",
+    metadata,
+    Column("message", Text, primary_key=True),
+    Column("inbox", Text, primary_key=True),
+    Column("rank", Integer, nullable=False),  # the fittest comes first
+    Column("replicas", Integer),
+    Column("body", Text, nullable=False),  # the message as this one gets it
+    sqlite_with_rowid=False,
+)
+
+steps = Table(  # what workflows did: a replay reads it here
+    "steps",
+    metadata,
+    Column("subject", Text, primary_key=True),  # a message, or a run
+    Column("step", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("network", Text, primary_key=True),
+    Column("agent", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+questions = Table(
+    "questions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("run", Text, ForeignKey("runs.id"), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("asked_at", Text, nullable=False),
+    Column("deadline", Text),
+    Column("decision", Text),
+    Column("decided_by", Text),
+    Column("decided_at", Text),
+    Index("ix_questions_decided_at", "decided_at"),
+)
+
+workspace = Table(
+    "workspace",
+    metadata,
+    Column("run", Text, ForeignKey("runs.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("revision", Integer, nullable=False),  # counts writes; a writer names the one it read
+    Column("writer", Text, nullable=False),
+    Column("written_at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=False),  # that of its entry in the audit log
+    Column("scope", Text, nullable=False),
+    Column("source", Text, nullable=False),  # what it was learned from, a message and a name: remembered once
+    Column("text", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("encoder", Text, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Column("created_at", Text, nullable=False),
+    UniqueConstraint("scope", "source"),
+    Index("ix_memories_scope", "scope", "id"),
 )

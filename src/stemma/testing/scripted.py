@@ -40,6 +40,7 @@ class ScriptedModel(Model[None]):
     or a broken connection is played (``pydantic_ai.exceptions.ModelHTTPError(429, "scripted")``). A
     function may be async. Where the request wants its output through a tool, a text is given as that tool's
     arguments. A list that has run out raises LookupError: a test that asks more than it wrote is wrong.
+    With a real model's `name` and `provider` its answers are charged at that model's price.
 
     >>> import asyncio
     >>> from stemma.models.completion import complete
@@ -50,10 +51,13 @@ class ScriptedModel(Model[None]):
     'sky'
     """
 
-    def __init__(self, script: Script, *, name: str = "scripted", native_json: bool = True) -> None:
+    def __init__(
+        self, script: Script, *, name: str = "scripted", provider: str = "stemma", native_json: bool = True
+    ) -> None:
         super().__init__(profile=ModelProfile(supports_json_schema_output=native_json))
         self.calls: list[Call] = []
         self._name = name
+        self._sold_by = provider
         self._function = script if callable(script) else None
         self._answers: Iterator[Scripted] = iter(()) if callable(script) else iter(script)
 
@@ -63,7 +67,7 @@ class ScriptedModel(Model[None]):
 
     @property
     def system(self) -> str:
-        return "stemma"
+        return self._sold_by
 
     async def request(
         self,
@@ -99,7 +103,7 @@ class ScriptedModel(Model[None]):
             input_tokens=count_tokens(asked.system) + count_tokens(asked.user),
             output_tokens=count_tokens(text),
         )
-        return ModelResponse(parts=[part], usage=usage, model_name=self._name, provider_name="stemma")
+        return ModelResponse(parts=[part], usage=usage, model_name=self._name, provider_name=self._sold_by)
 
 
 class CountingModel(WrapperModel):

@@ -1,0 +1,46 @@
+"""Watching a batch: until its runs have ended, with the progress told to who listens."""
+
+import asyncio
+
+from stemma.network.caller import ModelCaller
+from stemma.network.dispatch import Dispatch
+from stemma.network.records import Records
+from stemma.network.run import Listener, RunProgress, RunStatus
+
+_PAUSE = 0.05  # seconds between two looks
+
+
+class BatchWatch:
+    """Watches the runs of one batch."""
+
+    def __init__(self, records: Records, batch: str, caller: ModelCaller, listener: Listener | None) -> None:
+        self._records = records
+        self._batch = batch
+        self._caller = caller
+        self._listener = listener
+        self._told = -1
+
+    async def until_ended(self, dispatch: Dispatch, *, wait: bool) -> None:
+        """Comes back when every run has ended; without `wait`, also when what is left waits for people."""
+        while True:
+            statuses = await dispatch.in_thread(self._records.statuses, self._batch)
+            self._tell(list(statuses.values()))
+            left = [run for run, status in statuses.items() if not status.is_final]
+            if not left or (not wait and dispatch.waits_for_people(left)):
+                return
+            dispatch.ended.clear()
+            try:
+                await asyncio.wait_for(dispatch.ended.wait(), _PAUSE)
+            except TimeoutError:
+                continue
+
+    def _tell(self, statuses: list[RunStatus]) -> None:
+        ended = [status for status in statuses if status.is_final]
+        if self._listener is None or len(ended) == self._told:
+            return
+        first, self._told = self._told < 0, len(ended)
+        if first and not ended:
+            return
+        handed_over, completed = ended.count(RunStatus.HANDED_OVER), ended.count(RunStatus.COMPLETED)
+        failed = len(ended) - handed_over - completed
+        self._listener(RunProgress(len(ended), len(statuses), handed_over, failed, self._caller.calls))

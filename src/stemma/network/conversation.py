@@ -1,0 +1,138 @@
+"""What a model is shown: the agent's prompt with the message's values in it, its earlier turns, and what it did in this one.
+
+All of it is kept within the agent's limit by the rule of `state.window`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stemma.network.manifest import CONTEXT
+from stemma.network.message import Message
+from stemma.network.network import Role
+from stemma.network.state.window import Window, fit
+from stemma.network.turn import as_said, render, shown
+from stemma.registry.prompt import Rendered
+
+if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
+    from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse
+
+_LISTS = (CONTEXT, "memory")
+"""Parts that are passages, the most relevant first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One round of the control loop: what the model said, and what it was told then."""
+
+    said: "ModelResponse"
+    told: "ModelRequest"
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier turn of the same agent in the same task."""
+
+    message: Message
+    answer: Any
+
+
+def conversation(
+    role: Role, message: Message, history: Sequence[Earlier], exchanges: Sequence[Exchange]
+) -> "list[ModelMessage]":
+    """The messages for the model. Raises TemplateError, and TooLong when what must stay whole is over the limit by itself."""
+    values = {name: shown(name, value) for name, value in message.data.items()}
+    rendered = render(role, values)
+    limit = role.agent.limits.max_input_chars
+    size = len(rendered.system) + len(rendered.user)
+    if not history and not exchanges and size <= limit:
+        return _messages(rendered, (), ())
+    turns = [(_question(role, turn.message), as_said(turn.answer)) for turn in history]
+    whole = _window(role, message, values, rendered, turns, exchanges)
+    if whole.size() <= limit:
+        return _messages(rendered, turns, exchanges)
+    return _fitted(role, message, whole, limit, turns, exchanges)
+
+
+def _window(
+    role: Role,
+    message: Message,
+    values: dict[str, Any],
+    rendered: Rendered,
+    turns: Sequence[tuple[str, str]],
+    exchanges: Sequence[Exchange],
+) -> Window:
+    data = {name: as_said(value) for name, value in values.items() if name not in _LISTS}
+    passages = {name: _texts(value) for name, value in message.data.items() if name in _LISTS}
+    in_data = sum(map(len, data.values())) + sum(len(text) for found in passages.values() for text in found)
+    # What the prompt itself takes. Values that stand in it twice, or not at all, are evened out when the fitted ones
+    # are put in.
+    own = max(0, len(rendered.system) + len(rendered.user) - in_data)
+    return Window(
+        " " * own,
+        data,
+        passages,
+        [question + answer for question, answer in turns],
+        [_text_of(exchange) for exchange in exchanges],
+    )
+
+
+def _fitted(
+    role: Role,
+    message: Message,
+    whole: Window,
+    limit: int,
+    turns: Sequence[tuple[str, str]],
+    exchanges: Sequence[Exchange],
+) -> "list[ModelMessage]":
+    room = limit
+    while True:
+        kept = fit(whole, room)
+        values: dict[str, Any] = dict(kept.data) | {name: "\n\n".join(found) for name, found in kept.passages.items()}
+        rendered = render(role, values)
+        rendered = Rendered(rendered.system, f"{rendered.user}\n\n{kept.note}".strip())
+        left = turns[len(turns) - len(kept.history) :], exchanges[len(exchanges) - len(kept.exchanges) :]
+        size = len(rendered.system) + len(rendered.user)
+        size += sum(len(question + answer) for question, answer in left[0]) + sum(len(_text_of(one)) for one in left[1])
+        if size <= limit:
+            return _messages(rendered, *left)
+        room -= size - limit  # a value that stands in the prompt twice counts twice
+
+
+def _messages(
+    rendered: Rendered, turns: Sequence[tuple[str, str]], exchanges: Sequence[Exchange]
+) -> "list[ModelMessage]":
+    from pydantic_ai.messages import ModelRequest, ModelResponse, SystemPromptPart, TextPart, UserPromptPart
+
+    from stemma.models.conversation import conversation_of
+
+    if not turns:
+        messages = conversation_of(rendered.system, rendered.user)
+    else:
+        messages = []
+        for number, (question, answer) in enumerate(turns):
+            parts = [UserPromptPart(question)]
+            messages.append(ModelRequest(parts=[SystemPromptPart(rendered.system), *parts] if number == 0 else parts))
+            messages.append(ModelResponse(parts=[TextPart(answer)]))
+        messages.append(ModelRequest(parts=[UserPromptPart(rendered.user or rendered.system)]))
+    for exchange in exchanges:
+        messages += [exchange.said, exchange.told]
+    return messages
+
+
+def _question(role: Role, message: Message) -> str:
+    rendered = render(role, {name: shown(name, value) for name, value in message.data.items()})
+    return rendered.user or rendered.system
+
+
+def _texts(value: Any) -> list[str]:
+    return [item["text"] if isinstance(item, dict) else str(item) for item in value]
+
+
+def _text_of(exchange: Exchange) -> str:
+    from pydantic_ai.messages import RetryFeedbackPart, ToolReturnPart
+
+    said = exchange.said.text or ""
+    calls = "".join(call.tool_name + call.args_as_json_str() for call in exchange.said.tool_calls)
+    told = [part.content for part in exchange.told.parts if isinstance(part, RetryFeedbackPart | ToolReturnPart)]
+    return said + calls + "".join(map(as_said, told))

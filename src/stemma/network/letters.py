@@ -1,0 +1,113 @@
+"""Letters: the messages that were sent, and the dead ones among them, which can be delivered again."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from stemma.core.errors import Conflict, NotFound
+from stemma.ledger.scope import Scope
+from stemma.network.message import Message, MessageStatus
+from stemma.network.run import RunStatus
+from stemma.store.schema import messages, runs, steps
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message with where it stands. `reason` says why it is dead; `deliveries` how often it was taken on."""
+
+    message: Message
+    status: MessageStatus
+    deliveries: int
+    sent_at: str
+    answered_at: str | None
+    answer: Any
+    reason: str | None
+
+
+class Letters:
+    """The messages of one store."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def ls(
+        self, *, status: MessageStatus | None = None, run: str | None = None, agent: str | None = None, limit: int = 50
+    ) -> list[Letter]:
+        """The newest messages, newest first."""
+        query = select(messages).order_by(messages.c.seq.desc()).limit(limit)
+        for column, wanted in ((messages.c.status, status), (messages.c.run, run), (messages.c.recipient, agent)):
+            if wanted is not None:
+                query = query.where(column == str(wanted))
+        with self._scope.read() as connection:
+            return [_letter(row) for row in connection.execute(query)]
+
+    def get(self, message_id: str) -> Letter:
+        """Raises NotFound."""
+        with self._scope.read() as connection:
+            return _letter(_row(connection, message_id))
+
+    def inboxes(self) -> dict[str, dict[str, int]]:
+        """How many messages of each inbox wait, are worked on and are dead."""
+        shown = [MessageStatus.WAITING.value, MessageStatus.RUNNING.value, MessageStatus.DEAD.value]
+        query = (
+            select(messages.c.inbox, messages.c.status, func.count())
+            .where(messages.c.status.in_(shown))
+            .group_by(messages.c.inbox, messages.c.status)
+            .order_by(messages.c.inbox)
+        )
+        found: dict[str, dict[str, int]] = {}
+        with self._scope.read() as connection:
+            for inbox, status, number in connection.execute(query):
+                found.setdefault(inbox, dict.fromkeys(shown, 0))[status] = number
+        return found
+
+    def replay(self, message_id: str) -> Letter:
+        """Puts a dead letter back into its inbox, and its run, if that has ended, back to where it waits for the answer.
+
+        What others answered in the run stays. Whoever works on the store takes it up; where nobody does, the command that began
+        the run goes on with it. Raises NotFound; Conflict for a message that is not dead, and for one whose turn called a tool
+        with an effect: that would be called again.
+        """
+        with self._scope.write() as transaction:
+            connection = transaction.connection
+            row = _row(connection, message_id)
+            if row.status != MessageStatus.DEAD:
+                raise Conflict(f"message {message_id!r} is {row.status}, not dead; only dead letters are replayed")
+            effect = connection.execute(
+                select(steps.c.step).where(steps.c.subject == message_id, steps.c.step.endswith(".begun")).limit(1)
+            ).first()
+            if effect is not None:
+                raise Conflict(
+                    f"the turn of message {message_id!r} called a tool with an effect ({effect.step}); to do it all anew, "
+                    "start a run of its own: stemma run --new"
+                )
+            connection.execute(delete(steps).where(steps.c.subject == message_id))
+            waiting = {"status": MessageStatus.WAITING.value, "owner": None, "answer": None, "answered_at": None}
+            connection.execute(
+                update(messages)
+                .where(messages.c.id == message_id)
+                .values(**waiting, reason=None, deadline=None, deliveries=1)  # a workflow of it has been begun before
+            )
+            ended = [status.value for status in RunStatus if status.is_final]
+            connection.execute(
+                update(runs)
+                .where(runs.c.id == row.run, runs.c.status.in_(ended))
+                .values(status=RunStatus.WAITING.value, owner=None, outcome=None, finished_at=None)
+            )
+            transaction.record("message.replayed", subject=message_id, data={"reason": row.reason or ""})
+        return self.get(message_id)
+
+
+def _row(connection: Connection, message_id: str) -> Row[Any]:
+    row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no message {message_id!r}; list messages with: stemma messages ls")
+    return row
+
+
+def _letter(row: Row[Any]) -> Letter:
+    answer = None if row.answer is None else json.loads(row.answer)
+    message = Message.from_json(json.loads(row.body))
+    return Letter(message, MessageStatus(row.status), row.deliveries, row.sent_at, row.answered_at, answer, row.reason)

@@ -1,0 +1,69 @@
+"""Reading a manifest: from the file to the record, strictly."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from stemma.core.trust import UNTRUSTED, TrustLabel
+from stemma.network.bounds import Bounds
+from stemma.network.manifest.agents import read_agent
+from stemma.network.manifest.checks import check
+from stemma.network.manifest.flows import FLOWS, read_flow
+from stemma.network.manifest.labels import read_label
+from stemma.network.manifest.manifest import INBOX, Manifest
+from stemma.network.manifest.people import read_interceptor
+from stemma.network.manifest.tools import read_tool
+from stemma.network.manifest.values import settled
+from stemma.network.marked import Marked
+
+_KEYS = ("network", "model", "inputs", "bounds", "inbox", "tools", "agents", "teams", "people", "topics", *FLOWS)
+
+
+def load_manifest(path: Path | str) -> Manifest:
+    """The network that the file describes.
+
+    Raises InvalidData, naming the line and the nearest thing that would be right, for an unknown key, agent, team, tool, phase
+    or value, a value that is read before it is written, a cycle, an agent, team or tool that nothing uses, a prompt file or a
+    folder that is not there, and numbers that cannot hold together.
+    """
+    root = Marked.read(Path(path))
+    keys = root.fields("a network", _KEYS, required=("network", "inputs", "agents"))
+    name = keys["network"].text("the network's name")
+    model = keys["model"].text("model") if "model" in keys else "embedded"
+    nodes = keys["agents"].mapping("agents")
+    agents = {agent: read_agent(agent, node, model=model) for agent, node in nodes.items()}
+    tools = keys["tools"].mapping("tools") if "tools" in keys else {}
+    flow = read_flow(root, keys, agents, network=name)
+    manifest = Manifest(
+        name,
+        Path(path),
+        _inputs(keys["inputs"]),
+        settled(agents, flow),
+        flow,
+        tuple(read_tool(tool, node) for tool, node in tools.items()),
+        tuple(read_interceptor(node) for node in keys["people"].items("people")) if "people" in keys else (),
+        _bounds(keys["bounds"]) if "bounds" in keys else Bounds(),
+        keys["inbox"].whole("inbox") if "inbox" in keys else INBOX,
+        _topics(keys["topics"]) if "topics" in keys else {},
+        lines={agent: node.at("prompt").line for agent, node in nodes.items()},
+    )
+    check(manifest, root)
+    return manifest
+
+
+def _inputs(node: Marked) -> dict[str, TrustLabel]:
+    if node.is_mapping:
+        return {name: read_label(label, UNTRUSTED) for name, label in node.mapping("inputs").items()}
+    return dict.fromkeys(node.names("inputs"), UNTRUSTED)
+
+
+def _bounds(node: Marked) -> Bounds:
+    keys = node.fields("bounds", [one.name for one in fields(Bounds)])
+    read = {
+        "dollars": lambda one: one.number("dollars"),
+        "seconds": lambda one: one.seconds("seconds"),
+    }
+    return Bounds(**{name: read[name](one) if name in read else one.whole(name) for name, one in keys.items()})
+
+
+def _topics(node: Marked) -> dict[str, tuple[str, ...]]:
+    return {topic: agents.names(f"topic {topic!r}") for topic, agents in node.mapping("topics").items()}

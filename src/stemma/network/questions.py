@@ -1,0 +1,173 @@
+"""Questions that wait for people: written down with the task that asked, and answered from anywhere.
+
+When its time is up the clock decides, as the question says.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from stemma.core.clock import timestamp
+from stemma.core.digests import digest
+from stemma.core.errors import Conflict, InvalidInput, NotFound
+from stemma.ledger.scope import Scope, Transaction
+from stemma.network.people import Decision, OnTimeout, Question, Verdict
+from stemma.network.wire import from_json, to_json
+from stemma.store.schema import questions
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it stands. Times are timestamps; `decision` is absent while it waits."""
+
+    question: Question
+    asked_at: str
+    deadline: str | None
+    decision: Decision | None
+    decided_at: str | None
+
+
+class Questions:
+    """What people are asked, for those who answer."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def ls(self, *, run: str | None = None, every: bool = False, limit: int = 100) -> list[Asked]:
+        """The questions that wait, the oldest first; with `every`, the decided ones too."""
+        query = select(questions).order_by(questions.c.asked_at, questions.c.id).limit(limit)
+        if run is not None:
+            query = query.where(questions.c.run == run)
+        if not every:
+            query = query.where(questions.c.decided_at.is_(None))
+        with self._scope.read() as connection:
+            return [_asked(row) for row in connection.execute(query)]
+
+    def get(self, question_id: str) -> Asked:
+        """Raises NotFound."""
+        with self._scope.read() as connection:
+            row = connection.execute(select(questions).where(questions.c.id == question_id)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no question {question_id!r}; list what waits with: stemma people ls")
+        return _asked(row)
+
+    def decide(self, question_id: str, verdict: Verdict, *, value: Any = None, reason: str = "") -> Asked:
+        """Answers a question in the scope's actor's name; the task that asked goes on wherever it runs.
+
+        Raises NotFound, Conflict when it is decided already, InvalidInput for a verdict that does not fit the question.
+        """
+        asked = self.get(question_id)
+        _check(asked.question, verdict, value)
+        decision = Decision(verdict, self._scope.actor, value, reason)
+        with self._scope.write() as transaction:
+            if not _decide(transaction, asked.question, decision):
+                raise Conflict(
+                    f"question {question_id!r} was decided in the meantime; see: stemma people show {question_id}"
+                )
+        return self.get(question_id)
+
+
+def ask(transaction: Transaction, question: Question) -> Decision | None:
+    """Writes a question down, unless it is there; the decision when there is one."""
+    connection = transaction.connection
+    row = connection.execute(select(questions.c.decision).where(questions.c.id == question.id)).one_or_none()
+    if row is not None:
+        return None if row.decision is None else from_json(Decision, json.loads(row.decision))
+    deadline = None
+    if question.timeout is not None:
+        deadline = timestamp(_moment(transaction.at) + timedelta(seconds=question.timeout))
+    connection.execute(
+        insert(questions).values(
+            id=question.id,
+            run=question.run,
+            body=json.dumps(to_json(question), ensure_ascii=False),
+            asked_at=transaction.at,
+            deadline=deadline,
+        )
+    )
+    data = {"kind": question.kind, "facts": digest(dict(question.facts)), "label": question.label.to_json()}
+    transaction.record("question.asked", subject=question.id, data=data)
+    return None
+
+
+def decided(connection: Connection, ids: Iterable[str]) -> dict[str, Decision]:
+    """The decisions of those of these questions that have one."""
+    query = select(questions.c.id, questions.c.decision).where(
+        questions.c.id.in_(list(ids)), questions.c.decided_at.is_not(None)
+    )
+    return {row.id: from_json(Decision, json.loads(row.decision)) for row in connection.execute(query)}
+
+
+def overdue(connection: Connection, now: str) -> bool:
+    """Whether a question's time is up that nobody has decided."""
+    query = select(questions.c.id).where(questions.c.decided_at.is_(None), questions.c.deadline <= now).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def seconds_waited(connection: Connection, run: str, now: datetime) -> float:
+    """How long the run has waited for people so far, times at which it waited for two counted once."""
+    query = (
+        select(questions.c.asked_at, questions.c.decided_at)
+        .where(questions.c.run == run)
+        .order_by(questions.c.asked_at)
+    )
+    waited, until = 0.0, datetime.min.replace(tzinfo=UTC)
+    for row in connection.execute(query):
+        begun = max(until, _moment(row.asked_at))
+        ended = now if row.decided_at is None else _moment(row.decided_at)
+        if ended > begun:
+            waited, until = waited + (ended - begun).total_seconds(), ended
+    return waited
+
+
+def expire(transaction: Transaction) -> None:
+    """Decides every question whose time is up, as its time-out policy says."""
+    query = select(questions).where(questions.c.decided_at.is_(None), questions.c.deadline <= transaction.at)
+    for row in transaction.connection.execute(query).all():
+        question = _asked(row).question
+        verdict = Verdict.APPROVED if question.on_timeout is OnTimeout.APPROVE else Verdict.REJECTED
+        _decide(transaction, question, Decision(verdict, "clock", None, "nobody answered in time"))
+
+
+def _decide(transaction: Transaction, question: Question, decision: Decision) -> bool:
+    changed = transaction.connection.execute(
+        update(questions)
+        .where(questions.c.id == question.id, questions.c.decided_at.is_(None))
+        .values(
+            decision=json.dumps(to_json(decision), ensure_ascii=False),
+            decided_by=decision.by,
+            decided_at=transaction.at,
+        )
+        .returning(questions.c.id)
+    ).first()
+    if changed is None:
+        return False
+    data = {"verdict": decision.verdict.value, "by": decision.by, "facts": digest(dict(question.facts))}
+    transaction.record("question.decided", subject=question.id, data=data)
+    return True
+
+
+def _check(question: Question, verdict: Verdict, value: Any) -> None:
+    if question.choices:
+        if verdict is Verdict.APPROVED or (verdict is not Verdict.REJECTED and value not in question.choices):
+            raise InvalidInput(
+                f"question {question.id!r} wants one of {', '.join(map(repr, question.choices))}; "
+                f"answer it with: stemma people answer {question.id} CHOICE, or reject it"
+            )
+    elif verdict is Verdict.EDITED and value is None:
+        raise InvalidInput(f"an edit of {question.id!r} needs the value to go on with")
+    elif verdict is Verdict.ANSWERED:
+        raise InvalidInput(f"question {question.id!r} asks whether to go on: approve it, edit it, or reject it")
+
+
+def _asked(row: Row[Any]) -> Asked:
+    decision = None if row.decision is None else from_json(Decision, json.loads(row.decision))
+    return Asked(from_json(Question, json.loads(row.body)), row.asked_at, row.deadline, decision, row.decided_at)
+
+
+def _moment(written: str) -> datetime:
+    return datetime.fromisoformat(written)

@@ -1,0 +1,115 @@
+"""Calling a tool: whatever it does, the call ends in JSON of a known size or in ToolFailed."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from stemma.core.digests import thaw
+from stemma.network.tools.tool import Call, Labelled, Tool, ToolFailed
+
+_GRACE = 1.0
+"""Seconds that a call whose time is up gets to give way before it is left alone."""
+
+_LONGEST_REASON = 2000
+"""Characters of a failure's reason: a model reads it, and a tool may put its whole input there."""
+
+
+async def invoke(tool: Tool, arguments: Mapping[str, Any], call: Call, *, max_chars: int) -> Any:
+    """What `tool` returns for `arguments`, as plain JSON values that take at most `max_chars` characters as JSON.
+
+    A tool that labels its result keeps that label: a Labelled comes back.
+
+    Raises ToolFailed, and nothing else, for arguments that do not fit, a tool that raises, takes longer than its
+    `timeout`, or returns what is not JSON or is too long. When the time is up, a coroutine is cancelled; a function
+    that runs in a thread is left to itself, and whether it had an effect is not known.
+    """
+    check_arguments(tool, arguments)
+    # A task of its own, not asyncio.timeout: a tool that shrugs a cancellation off must not hold its agent for ever.
+    task = asyncio.ensure_future(_attempt(tool, arguments, call))
+    try:
+        await asyncio.wait({task}, timeout=tool.timeout)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=_GRACE)
+            task.add_done_callback(_look_away)
+            raise ToolFailed(
+                f"tool {tool.name!r} did not answer within {tool.timeout:g} seconds; whether it had an effect is not known"
+            )
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    result, source = task.result(), f"tool {tool.name!r}"
+    if isinstance(result, Labelled):
+        return Labelled(as_json(result.value, max_chars=max_chars, source=source), result.label)
+    return as_json(result, max_chars=max_chars, source=source)
+
+
+def check_arguments(tool: Tool, arguments: Mapping[str, Any]) -> None:
+    """Raises ToolFailed, naming the argument, when `arguments` do not fit the tool's parameters."""
+    from jsonschema.exceptions import best_match  # 50 ms to import, and few agents call tools
+
+    try:
+        problem = best_match(tool.schema.iter_errors(thaw(arguments)))
+    except Exception as error:  # a server's schema may be anything
+        reason = shortened(f"{type(error).__name__}: {error}")
+        raise ToolFailed(f"tool {tool.name!r} cannot be called: its schema cannot be used: {reason}") from error
+    if problem is not None:
+        where = problem.json_path.removeprefix("$.")
+        at = "arguments" if where == "$" else f"argument {where!r}"
+        raise ToolFailed(f"{at} of tool {tool.name!r} cannot be used: {shortened(problem.message)}")
+
+
+def as_json(value: Any, *, max_chars: int, source: str) -> Any:
+    """`value` as plain JSON values, just as they will be read back from the journal. It is written once, however long it is.
+
+    `source` is who returned it, for the message. Raises ToolFailed for what JSON cannot carry, NaN included, and for
+    more than `max_chars` characters.
+    """
+    if isinstance(value, Iterator):  # which the encoder would follow, and it may have no end
+        raise ToolFailed(f"{source} returned an iterator, which is not JSON; let it return a list")
+    size = len(value) + 2 if isinstance(value, str) else 0
+    if size <= max_chars:
+        try:
+            written = to_json(value)
+        except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+            raise ToolFailed(f"{source} returned what is not JSON: {shortened(str(error))}") from error
+        size = len(written) if len(written) <= max_chars else len(written.decode())
+    if size > max_chars:
+        raise ToolFailed(
+            f"{source} returned {size:,} characters, and at most {max_chars:,} are passed on; ask it for less"
+        )
+    try:
+        return from_json(written, allow_inf_nan=False)
+    except ValueError as error:
+        raise ToolFailed(f"{source} returned what is not JSON: {shortened(str(error))}") from error
+
+
+def shortened(reason: str) -> str:
+    """A reason that a model can be told, in one line, however long the tool made it."""
+    line = " ".join(reason[: 2 * _LONGEST_REASON].split())
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
+
+
+async def _attempt(tool: Tool, arguments: Mapping[str, Any], call: Call) -> Any:
+    try:
+        return await tool.invoke(arguments, call)
+    except ToolFailed:
+        raise
+    except asyncio.CancelledError as error:
+        current = asyncio.current_task()
+        if current is not None and current.cancelling():
+            raise
+        raise ToolFailed(f"tool {tool.name!r} cancelled itself") from error
+    except (Exception, SystemExit) as error:  # whatever it is, the model is told, and the cause stays attached
+        reason = shortened(str(error))
+        kind = type(error).__name__
+        raise ToolFailed(
+            f"tool {tool.name!r} failed: {kind}: {reason}" if reason else f"tool {tool.name!r} failed: {kind}"
+        ) from error
+
+
+def _look_away(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # asyncio warns of an error that nobody asked for; this one came too late to matter

@@ -1,0 +1,115 @@
+"""The hierarchy: an orchestrator splits the work and briefs each worker; one agent may merge what they bring."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from stemma.core.errors import InvalidInput
+from stemma.core.trust import TRUSTED, TrustLabel, join_all
+from stemma.network.flow import Flow, Hierarchy, Step, agents_of
+from stemma.network.manifest.names import BRIEF, MISSING, WORKERS
+from stemma.network.message import Part, PartKind
+from stemma.network.run import RunStatus
+from stemma.network.task import Brief, Task, TaskEnded
+from stemma.network.topologies.branches import Play, gathered
+from stemma.network.topologies.split import filled, split
+from stemma.network.topologies.step import step
+
+
+async def hierarchy(flow: Hierarchy, task: Task, play: Play) -> None:
+    """Learns what the orchestrator, every worker and the merging agent answer.
+
+    A worker that is briefed several times leaves its values as lists, in the order of its briefs. One without a usable answer
+    is left out, and why is known as ``<name>_missing``, which the merging agent is told as `missing`. The task fails when no
+    worker has an answer; a worker that hands over ends it.
+    """
+    work = await _briefed(flow, task)
+    branches: list[Task] = []
+    problems: list[str | None] = []
+    for together in [work] if flow.parallel else [[one] for one in work]:
+        begun = [_begun(worker, brief, task) for worker, brief in together]
+        done = [_done(*one, branch, play) for one, branch in zip(together, begun, strict=True)]
+        problems += await gathered(task, begun, done)
+        branches += begun
+    _list_repeated(task, branches)
+    told = _missing(work, branches, problems)
+    for part in told:
+        task.learn(Part(part.kind, f"{flow.name}_{part.name}", part.value, part.label))
+    if None not in problems:
+        task.fail(f"no worker of hierarchy {flow.name!r} has an answer: {'; '.join(filter(None, problems))}")
+    if flow.merge is not None:
+        await step(Step(flow.merge), task, add=told)
+
+
+async def _briefed(flow: Hierarchy, task: Task) -> list[tuple[Flow, Brief]]:
+    """The workers that the orchestrator gives work, and what it tells each."""
+    message = task.next_id()
+    answer = await step(Step(flow.orchestrator), task, id=message, add=_offered(flow, task))
+    task.heed(answer.label)  # who works, and on what, was chosen by it
+    workers = {worker.name: worker for worker in flow.workers}
+    briefed = []
+    try:
+        for assignment in split(flow, answer.value):
+            text, label = assignment.brief, answer.label
+            if flow.plans:  # in what an agent wrote, nothing is filled in
+                text, label = filled(text, task.known, label)
+            briefed.append((workers[assignment.agent], Brief(text, flow.orchestrator, message, label)))
+    except InvalidInput as error:
+        task.fail(f"agent {flow.orchestrator!r}: {error}")
+    return briefed
+
+
+def _offered(flow: Hierarchy, task: Task) -> Sequence[Part]:
+    """Tells an orchestrator that splits freely who there is, and what each can do."""
+    if flow.plans:
+        return ()
+    able = {
+        worker.name: [able for agent in agents_of(worker) for able in task.network.role(agent).agent.capabilities]
+        for worker in flow.workers
+    }
+    workers = [{"agent": name, "capabilities": capabilities} for name, capabilities in able.items()]
+    return (Part(PartKind.DATA, WORKERS, workers, TRUSTED),)
+
+
+def _begun(worker: Flow, brief: Brief, task: Task) -> Task:
+    """The worker's branch. A team is no one agent whose prompt could hold the brief: its members may read it as `brief`."""
+    if isinstance(worker, Step):
+        return task.branch()
+    return task.branch(Part(PartKind.DATA, BRIEF, brief.text, brief.label))
+
+
+async def _done(worker: Flow, brief: Brief, branch: Task, play: Play) -> str | None:
+    """Plays the worker; comes back with why it has no answer, if it has none."""
+    try:
+        if isinstance(worker, Step):
+            await step(worker, branch, brief=brief)
+        else:
+            await play(worker, branch)
+    except TaskEnded as ended:
+        if ended.status is not RunStatus.FAILED:
+            raise
+        return f"{worker.name}: {ended.reason}"
+    return None
+
+
+def _list_repeated(task: Task, branches: Sequence[Task]) -> None:
+    """Puts what several branches wrote under one name side by side, where the last would hide the others."""
+    written: dict[str, list[Part]] = defaultdict(list)
+    for branch in branches:
+        for part in branch.learned.values():
+            written[part.name].append(part)
+    for name, parts in written.items():
+        if len(parts) > 1:
+            values, label = [part.value for part in parts], join_all(part.label for part in parts)
+            task.learn(Part(PartKind.DATA, name, values, label))
+
+
+def _missing(
+    work: Sequence[tuple[Flow, Brief]], branches: Sequence[Task], problems: Sequence[str | None]
+) -> Sequence[Part]:
+    """The part that says who has no answer, and why; none when all have. A reason may quote whatever its worker read."""
+    reasons, labels = [], list[TrustLabel]()
+    for (_, brief), branch, problem in zip(work, branches, problems, strict=True):
+        if problem is not None:
+            reasons.append(problem)
+            labels += [brief.label, *(part.label for part in branch.known.values())]
+    return (Part(PartKind.DATA, MISSING, reasons, join_all(labels)),) if reasons else ()

@@ -1,0 +1,33 @@
+"""The step: one agent, asked once, if its condition holds."""
+
+from collections.abc import Sequence
+
+from stemma.network.agent import Condition
+from stemma.network.flow import Step
+from stemma.network.message import Part
+from stemma.network.task import Brief, Task
+
+
+async def step(
+    flow: Step, task: Task, *, id: str | None = None, brief: Brief | None = None, add: Sequence[Part] = ()
+) -> Part:
+    """What the agent answers, learned. With its condition unmet the task goes to a person, without a usable answer it fails."""
+    admit(flow.agent, task)
+    return await task.need(flow.agent, id=id, brief=brief, add=add)
+
+
+def admit(agent: str, task: Task) -> None:
+    """Hands the task over where the condition of `agent` does not hold."""
+    condition = task.network.role(agent).agent.when
+    if condition is not None and not holds(condition, task):
+        task.hand_over(condition.otherwise)
+
+
+def holds(condition: Condition, task: Task) -> bool:
+    """Whether the condition holds over what is known, whose labels then decide what happens next.
+
+    It does not hold over a value that nobody wrote.
+    """
+    named = [task.known[name] for name in condition.expected if name in task.known]
+    task.heed(*(part.label for part in named))
+    return len(named) == len(condition.expected) and condition.holds({part.name: part.value for part in named})
