@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
 from stemma.core.clock import Clock, timestamp
+from stemma.ledger.entry import Event
 from stemma.ledger.log import Ledger
 from stemma.store import Store
 
@@ -20,10 +21,23 @@ class Transaction:
     actor: str
     at: str
     _ledger: Ledger
+    _noted: list[Event] = field(default_factory=list)
 
     def record(self, kind: str, *, subject: str, data: Mapping[str, Any]) -> int:
         """Appends an event to the audit log in this transaction; returns its sequence number."""
         return self._ledger.append(self.connection, kind, subject=subject, actor=self.actor, data=data)
+
+    def note(self, kind: str, *, subject: str, data: Mapping[str, Any]) -> None:
+        """Appends an event when the transaction ends, in one go with all others that were noted.
+
+        Where many events share a transaction this takes the log's lock once, and for as short as can be.
+        """
+        self._noted.append(Event(kind, subject, self.actor, data))
+
+    def close(self) -> None:
+        """Appends what was noted; called where the transaction ends."""
+        if self._noted:
+            self._ledger.append_many(self.connection, self._noted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,9 @@ class Scope:
     def write(self) -> Iterator[Transaction]:
         """A transaction with the audit log in it: committed when the block ends, undone when it raises."""
         with self.store.write() as connection:
-            yield Transaction(connection, self.actor, timestamp(self.clock.now()), self.ledger)
+            transaction = Transaction(connection, self.actor, timestamp(self.clock.now()), self.ledger)
+            yield transaction
+            transaction.close()
 
     def acting_as(self, actor: str) -> "Scope":
         """The same place, in another actor's name."""

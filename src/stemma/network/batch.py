@@ -3,11 +3,11 @@
 import asyncio
 
 from stemma.network.caller import ModelCaller
-from stemma.network.dispatch import Dispatch
+from stemma.network.dispatch import Dispatch, set_within
 from stemma.network.records import Records
 from stemma.network.run import Listener, RunProgress, RunStatus
 
-_PAUSE = 0.05  # seconds between two looks
+_LEAST, _PAUSE = 0.02, 0.2  # seconds between two looks: when runs end all the time, and when none does
 
 
 class BatchWatch:
@@ -28,11 +28,9 @@ class BatchWatch:
             left = [run for run, status in statuses.items() if not status.is_final]
             if not left or (not wait and dispatch.waits_for_people(left)):
                 return
+            await asyncio.sleep(_LEAST)
+            await set_within(dispatch.ended, _PAUSE)
             dispatch.ended.clear()
-            try:
-                await asyncio.wait_for(dispatch.ended.wait(), _PAUSE)
-            except TimeoutError:
-                continue
 
     def _tell(self, statuses: list[RunStatus]) -> None:
         ended = [status for status in statuses if status.is_final]

@@ -7,7 +7,7 @@ where it happens here, and by looking for it where others are at work.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,12 +19,12 @@ from stemma.core.clock import Clock, timestamp
 from stemma.core.errors import StemmaError
 from stemma.ledger.scope import Scope, Transaction
 from stemma.network.bounds import Bounds
-from stemma.network.inbox import Address, Delivery, Posted, Turned, anything_waits, bury, claim, send, standing
+from stemma.network.inbox import Address, Delivery, Posted, Turned, bury, claim, message_waits, send, standing
 from stemma.network.journal import Superseded
 from stemma.network.message import Message
 from stemma.network.people import Decision, Question
 from stemma.network.questions import ask, decided, expire, overdue, seconds_waited
-from stemma.network.records import claim_runs
+from stemma.network.records import claim_runs, run_waits
 from stemma.network.run import Run
 from stemma.network.writer import Writer
 
@@ -220,12 +220,16 @@ class Dispatch:
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
-    async def look(self) -> None:
-        """Takes on what there is room for, and tells those who wait here what happened elsewhere."""
-        if self._answers:
-            # Turns that are taken here tell of themselves; this finds those of other processes, dead letters and cancellations.
-            for id, posted in (await self.read(lambda connection: standing(connection, list(self._answers)))).items():
+    async def look_abroad(self, here: Collection[str]) -> None:
+        """Tells those who wait here for messages that others work on, all but those of `here`, what became of them."""
+        abroad = [id for id in self._answers if id not in here]
+        if abroad:
+            for id, posted in (await self.read(lambda connection: standing(connection, abroad))).items():
                 self.answered(id, posted)
+
+    async def look(self) -> None:
+        """Tells those who wait here what happened elsewhere: answers, dead letters, cancellations, decisions of people."""
+        await self.look_abroad(())
         if self._decisions:
             if await self.read(lambda connection: overdue(connection, timestamp(self.clock.now()))):
                 await self.writer.write(expire)
@@ -235,12 +239,13 @@ class Dispatch:
                 waiting = self._decisions.get(id)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(decision)
-        await self._take_on()
 
-    async def _take_on(self) -> None:
-        if self.closed or not await self.read(lambda connection: anything_waits(connection, self.serves, self.batch)):
+    async def take_on(self) -> None:
+        """Takes on what waits, as far as there is room."""
+        if self.closed or not (self.slots.free or self.run_slots.free):
             return
-        while self.slots.free:
+        messages_wait, runs_wait = await self.read(self._what_waits)
+        while self.slots.free and messages_wait:
             room = self.slots.free
             self.slots.taken += room  # held while they are claimed, so that nothing else takes them
             taken: list[Delivery] = []
@@ -253,12 +258,18 @@ class Dispatch:
             if len(taken) < room:
                 self.backlog = False
                 break
-        if room := self.run_slots.free:
+        if runs_wait and (room := self.run_slots.free):
             begun = await self.writer.write(lambda tx: claim_runs(tx, self.owner, most=room, batch=self.batch))
             self.run_slots.taken += len(begun)
             self.backlog = self.backlog or len(begun) == room
             for run, again in begun:
                 await self.begin(run, again)
+
+    def _what_waits(self, connection: Connection) -> tuple[bool, bool]:
+        return (
+            bool(self.slots.free) and message_waits(connection, self.serves, self.batch),
+            bool(self.run_slots.free) and run_waits(connection, self.batch),
+        )
 
     def _claiming(self, room: int) -> Callable[[Transaction], list[Delivery]]:
         return lambda tx: claim(tx, self.owner, most=room, serves=self.serves, batch=self.batch)
@@ -276,3 +287,11 @@ class Dispatch:
 
 class BoundMet(StemmaError):
     """A bound of the run leaves no room for what was about to be done."""
+
+
+async def set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether `event` is set, waiting at most so long. In Python 3.11 `asyncio.wait_for` can lose a cancellation."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()

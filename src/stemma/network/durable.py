@@ -37,7 +37,7 @@ VERSION = "network-1"
 """Names how workflows and their journals are laid out, not what agents or flows do: a task that waits for a person
 outlives any release that keeps it."""
 
-_POLL = 0.02  # seconds between two looks for workflows to begin again
+_POLL = 0.1  # seconds between two looks for workflows to begin again: only what the dead left comes that way
 _ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _THREADS = 8  # for what blocks: a store has some fifteen connections for each process
 
@@ -116,6 +116,17 @@ class Durable:
             handle = await DBOS.start_workflow_async(self._workflows[name], id)
         return not isinstance(handle, WorkflowHandleAsyncPolling)
 
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Does `work` beside the workflows, without a record of its own; its error comes out of `serve` as theirs does."""
+        assert self._loop is not None
+        task = self._loop.create_task(self._beside(work), context=self._outside.copy())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
+        with suppress(LeftUnfinished):
+            await self._unfinished_on_error(work)
+
     @property
     def _queue(self) -> str:
         """The queue through which workflows of dead processes come to this one."""
@@ -154,6 +165,8 @@ class Durable:
             "executor_id": self._lease.executor,
             "serializer": cast(Serializer, JsonCodec({})),
             "enable_otlp": False,
+            # Nothing here waits for its notifications; but ending takes as long as it sleeps between two looks for them.
+            "notification_listener_polling_interval_sec": 0.1,
             "log_level": "ERROR",
         }
         if engine is not None:

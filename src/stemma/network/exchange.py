@@ -1,7 +1,7 @@
 """The exchange of one run: asks, waits and writes down what its flow wants, so that a replay meets the same again."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from stemma.core.trust import join_all
@@ -16,7 +16,8 @@ from stemma.network.people import Decision, OnTimeout, Question, Verdict
 from stemma.network.run import RunStatus
 from stemma.network.state.memory import Memories
 from stemma.network.task import Brief, Load, TaskEnded
-from stemma.network.turn import MEMORY, Unusable, as_said, part_of
+from stemma.network.turn import MEMORY, NOTHING, Unusable, as_said, part_of
+from stemma.registry.templates import variables_of
 
 
 @dataclass
@@ -31,20 +32,9 @@ class RunExchange:
     memories: Memories
     has_effects: Callable[[Network, Role], Awaitable[bool]]
     """Whether the role holds a tool that does more than read."""
-    _asking: int = 0
 
     async def ask(self, message: Message, *, instead: Sequence[Message] = ()) -> Part | Unusable:
         """See `Exchange.ask`. A dead letter is an answer that can not be used."""
-        most = self.network.bounds.fan_out
-        if self._asking >= most:
-            raise TaskEnded(RunStatus.STOPPED, f"the task's bound of {most:,} messages at the same time is met")
-        self._asking += 1
-        try:
-            return await self._asked(message, instead)
-        finally:
-            self._asking -= 1
-
-    async def _asked(self, message: Message, instead: Sequence[Message]) -> Part | Unusable:
         first, *others = [await self._remembering(one) for one in (message, *instead)]
         addresses = [self._address(one) for one in (first, *others)]
         try:
@@ -75,17 +65,15 @@ class RunExchange:
 
     async def _remembering(self, message: Message) -> Message:
         """The message with what its recipient remembers, as it is when it is first sent."""
-        recall = self.network.role(message.recipient).agent.memory
-        if recall is None:
+        role = self.network.role(message.recipient)
+        recall, prompt = role.agent.memory, role.prompt
+        if recall is None or prompt is None:
             return message
         query = "\n".join(as_said(message.data[name]) for name in recall.query if name in message.data)
         found = await self.dispatch.in_thread(self._search, recall.scope, query, recall.top)
-        label = join_all([message.label, *(memory.label for memory in found)])
-        texts = [memory.text for memory in found]
-        part = Part(
-            PartKind.DATA, MEMORY, texts, join_all([memory.label for memory in found]) if found else message.label
-        )
-        return replace(message, parts=(*message.parts, part), label=label)
+        label = join_all([NOTHING, *(memory.label for memory in found)])
+        part = Part(PartKind.DATA, MEMORY, [memory.text for memory in found], label)
+        return message.with_data(part, filled_in=MEMORY in variables_of(prompt.instructions, prompt.template_format))
 
     def _search(self, scope: str, query: str, top: int) -> list[Any]:
         return self.memories.search(scope, query, top=top)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, or_, select, text, update
@@ -87,13 +88,13 @@ def send(
     already stays as it is.
     """
     connection = transaction.connection
-    known = connection.execute(_STANDING, {"key": message.id}).one_or_none()
-    if known is not None:
-        return _posted(known)
-    turned = _turned_away(connection, message, address, bounds)
+    there = connection.execute(_SENDING, {"key": message.id, "of_run": message.run, "to_inbox": address.inbox}).one()
+    if there.known is not None:
+        return _posted(connection.execute(_STANDING, {"key": message.id}).one())
+    turned = _turned_away(there, message, address, bounds)
     if turned is not None:
         return turned
-    mine = owner is not None and not instead and _is_free(connection, address)
+    mine = owner is not None and not instead and not there.waiting and _has_replica(connection, address)
     post(
         transaction,
         message,
@@ -147,9 +148,9 @@ def post(
     }
     connection = transaction.connection
     # What was inserted is asked for: an insert's row count means nothing on PostgreSQL.
-    if connection.execute(insert_or_ignore(connection, messages).returning(messages.c.seq), row).first():
+    if connection.execute(_insert_message(connection.dialect.name), row).first():
         data = {"from": message.sender, "to": message.recipient, "digest": digest_bytes(body)}
-        transaction.record("message.sent", subject=message.id, data=data)
+        transaction.note("message.sent", subject=message.id, data=data)
 
 
 def claim(
@@ -188,17 +189,14 @@ def claim(
         connection.execute(update(messages).where(messages.c.id == one.id).values(**values))
         if slot.body is not None:
             data = {"agent": values["recipient"], "digest": digest_bytes(slot.body.encode())}
-            transaction.record("message.claimed", subject=one.id, data=data)
+            transaction.note("message.claimed", subject=one.id, data=data)
         taken.append(one.id)
     return deliveries(connection, taken)
 
 
-def anything_waits(connection: Connection, serves: Collection[str] | None, batch: str | None) -> bool:
-    """Whether a message or a run waits that could be taken on."""
-    run = select(runs.c.id).where(runs.c.status == _WAITING).limit(1)
-    if batch is not None:
-        run = run.where(runs.c.batch == batch)
-    return connection.execute(run).first() is not None or bool(_waiting(connection, serves, batch, 1))
+def message_waits(connection: Connection, serves: Collection[str] | None, batch: str | None) -> bool:
+    """Whether a message waits that could be taken on."""
+    return bool(_waiting(connection, serves, batch, 1))
 
 
 def deliveries(connection: Connection, ids: Sequence[str]) -> list[Delivery]:
@@ -223,18 +221,15 @@ def answer(transaction: Transaction, message: Message, reply: Reply, *, owner: s
     A message whose reply can not be used is a dead letter, with the problem as its reason.
     """
     status = MessageStatus.ANSWERED if reply.problem is None else MessageStatus.DEAD
-    answered = transaction.connection.execute(
-        update(messages)
-        .where(messages.c.id == message.id, messages.c.owner == owner, messages.c.status == _RUNNING)
-        .values(
-            status=status.value,
-            answered_at=transaction.at,
-            answer=json.dumps(to_json(reply), ensure_ascii=False),
-            reason=reply.problem,
-        )
-        .returning(messages.c.id)
-    ).first()
-    return answered is not None
+    values = {
+        "key": message.id,
+        "holder": owner,
+        "now": status.value,
+        "at": transaction.at,
+        "reply": json.dumps(to_json(reply), ensure_ascii=False),
+        "problem": reply.problem,
+    }
+    return transaction.connection.execute(_ANSWER, values).first() is not None
 
 
 def bury(transaction: Transaction, id: str, reason: str) -> None:
@@ -246,7 +241,7 @@ def bury(transaction: Transaction, id: str, reason: str) -> None:
         .returning(messages.c.id)
     ).first()
     if buried is not None:
-        transaction.record("message.buried", subject=id, data={"reason": reason})
+        transaction.note("message.buried", subject=id, data={"reason": reason})
 
 
 def standing(connection: Connection, ids: Iterable[str]) -> dict[str, Posted]:
@@ -269,7 +264,7 @@ def give_back(transaction: Transaction, owner: str) -> int:
         )
     ]
     if back:
-        transaction.record("work.adopted", subject=owner, data={"number": len(back)})
+        transaction.note("work.adopted", subject=owner, data={"number": len(back)})
     return len(back)
 
 
@@ -348,7 +343,18 @@ def loads(connection: Connection, inboxes: Sequence[str], now: datetime) -> dict
 
 def insert_or_ignore(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
     """An insert that leaves a row with the same key as it is."""
-    if connection.dialect.name == "sqlite":
+    return _insert_or_ignore(connection.dialect.name, table)
+
+
+@lru_cache(maxsize=2)
+def _insert_message(dialect: str) -> Any:
+    return _insert_or_ignore(dialect, messages).returning(messages.c.seq)
+
+
+@lru_cache(maxsize=16)
+def _insert_or_ignore(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    # Building a statement takes longer than carrying it out.
+    if dialect == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
 
@@ -434,26 +440,26 @@ def _running(connection: Connection, inboxes: Collection[str]) -> dict[str, int]
     return {row.inbox: row.number for row in connection.execute(query)}
 
 
-def _is_free(connection: Connection, address: Address) -> bool:
-    """Whether a message for this inbox may be worked on at once: nobody waits before it, and a replica is free."""
-    if address.replicas is not None and connection.dialect.name == "postgresql":
+def _has_replica(connection: Connection, address: Address) -> bool:
+    """Whether one more message of this inbox may be worked on at once."""
+    if address.replicas is None:
+        return True
+    if connection.dialect.name == "postgresql":
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _CLAIMING})
-    if connection.execute(_FIRST_WAITING, {"key": address.inbox}).first() is not None:
-        return False
-    return address.replicas is None or _running(connection, [address.inbox]).get(address.inbox, 0) < address.replicas
+    return _running(connection, [address.inbox]).get(address.inbox, 0) < address.replicas
 
 
-def _turned_away(connection: Connection, message: Message, address: Address, bounds: Bounds) -> Turned | None:
-    run = connection.execute(_RUN_STANDING, {"key": message.run}).one()
-    if run.status != _RUNNING:
-        return Turned("ended", f"run {message.run!r} is {run.status}")
-    if run.messages >= bounds.messages:
+def _turned_away(there: Any, message: Message, address: Address, bounds: Bounds) -> Turned | None:
+    if there.status != _RUNNING:
+        return Turned("ended", f"run {message.run!r} is {there.status}")
+    if there.messages >= bounds.messages:
         return Turned("bound", f"the task's bound of {bounds.messages:,} messages is met")
     if message.depth > bounds.depth:
         return Turned("bound", f"the task's bound of {bounds.depth:,} messages below each other is met")
-    waiting = connection.execute(_COUNT_WAITING, {"key": address.inbox}).scalar_one()
-    if waiting >= address.capacity:
-        return Turned("full", f"the inbox of {address.inbox!r} holds {waiting:,} waiting messages and takes no more")
+    if there.waiting >= address.capacity:
+        return Turned(
+            "full", f"the inbox of {address.inbox!r} holds {there.waiting:,} waiting messages and takes no more"
+        )
     return None
 
 
@@ -469,11 +475,23 @@ def _body(message: Message) -> bytes:
 _SPENT = (runs.c.messages, runs.c.calls, runs.c.tokens, runs.c.microdollars)
 _STANDING_COLUMNS = select(messages.c.id, messages.c.status, messages.c.answer, messages.c.reason, messages.c.recipient)
 _STANDING = _STANDING_COLUMNS.where(messages.c.id == bindparam("key"))
-_RUN_STANDING = select(runs.c.status, runs.c.messages).where(runs.c.id == bindparam("key"))
-_FIRST_WAITING = (
-    select(messages.c.id).where(messages.c.status == _WAITING, messages.c.inbox == bindparam("key")).limit(1)
-)
-_COUNT_WAITING = select(func.count()).where(messages.c.status == _WAITING, messages.c.inbox == bindparam("key"))
+_SENDING = select(
+    select(messages.c.status).where(messages.c.id == bindparam("key")).scalar_subquery().label("known"),
+    runs.c.status,
+    runs.c.messages,
+    select(func.count())
+    .where(messages.c.status == _WAITING, messages.c.inbox == bindparam("to_inbox"))
+    .scalar_subquery()
+    .label("waiting"),
+).where(runs.c.id == bindparam("of_run"))
 _COUNT_MESSAGE = (
     update(runs).where(runs.c.id == bindparam("key")).values(messages=runs.c.messages + 1).returning(*_SPENT)
+)
+_ANSWER = (
+    update(messages)
+    .where(messages.c.id == bindparam("key"), messages.c.owner == bindparam("holder"), messages.c.status == _RUNNING)
+    .values(
+        status=bindparam("now"), answered_at=bindparam("at"), answer=bindparam("reply"), reason=bindparam("problem")
+    )
+    .returning(messages.c.id)
 )

@@ -83,7 +83,7 @@ class Journal:
 
     def _charged(self, transaction: Transaction, events: Sequence[Event], charge: Charge | None) -> Spent:
         for event in events:
-            transaction.record(event.kind, subject=event.subject or self.subject, data=event.data)
+            transaction.note(event.kind, subject=event.subject or self.subject, data=event.data)
         if charge is None:
             return self.spent
         values = {
@@ -108,19 +108,20 @@ def steps_of(connection: Connection, subject: str) -> dict[str, Any]:
 
 def _is_owner(connection: Connection, subject: str, run: str, owner: str) -> bool:
     table = runs if subject == run else messages
-    query = _OWNED[table.name]
-    if connection.dialect.name == "postgresql":
-        query = query.with_for_update()
+    query = _OWNED[table.name, connection.dialect.name]
     return connection.execute(query, {"key": subject, "holder": owner}).first() is not None
 
 
-def _owned(table: Table) -> Any:
-    return select(table.c.id).where(
+def _owned(table: Table, dialect: str) -> Any:
+    query = select(table.c.id).where(
         table.c.id == bindparam("key"), table.c.owner == bindparam("holder"), table.c.status == "running"
     )
+    return query.with_for_update() if dialect == "postgresql" else query  # SQLite's write lock is the whole file's
 
 
-_OWNED = {table.name: _owned(table) for table in (messages, runs)}
+_OWNED = {
+    (table.name, dialect): _owned(table, dialect) for table in (messages, runs) for dialect in ("sqlite", "postgresql")
+}
 _CHARGE = (
     update(runs)
     .where(runs.c.id == bindparam("key"))

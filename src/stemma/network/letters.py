@@ -96,7 +96,7 @@ class Letters:
                 .where(runs.c.id == row.run, runs.c.status.in_(ended))
                 .values(status=RunStatus.WAITING.value, owner=None, outcome=None, finished_at=None)
             )
-            transaction.record("message.replayed", subject=message_id, data={"reason": row.reason or ""})
+            transaction.note("message.replayed", subject=message_id, data={"reason": row.reason or ""})
         return self.get(message_id)
 
 

@@ -1,7 +1,7 @@
 """What agents say to each other: an instruction and data, each part with its trust label."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -94,6 +94,14 @@ class Message:
     def depth(self) -> int:
         """How many messages, or branches of the flow, it stands below the run. A run's own are at 1."""
         return self.id.removeprefix(self.run).count(".")
+
+    def with_data(self, part: Part, *, filled_in: bool) -> "Message":
+        """The message with one more data part; where instructions are filled in with it, they carry its label too."""
+        parts = [
+            replace(one, label=one.label.join(part.label)) if filled_in and one.kind is PartKind.INSTRUCTION else one
+            for one in self.parts
+        ]
+        return replace(self, parts=(*parts, part), label=self.label.join(part.label))
 
     @property
     def data(self) -> Mapping[str, Any]:

@@ -6,10 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from stemma.core.digests import digest
-from stemma.core.errors import Conflict, InvalidInput, InvalidName
+from stemma.core.errors import Conflict, InvalidInput, InvalidName, NotFound
 from stemma.core.ids import new_id
 from stemma.ledger.scope import Scope
 from stemma.models.encoders import Encoder
+from stemma.network.backlog import Backlog, backlog
 from stemma.network.batch import BatchWatch
 from stemma.network.briefs import Briefs
 from stemma.network.caller import ModelCaller, Models
@@ -30,21 +31,25 @@ if TYPE_CHECKING:  # DBOS takes 0.4 s to import; looking at runs does without
     from stemma.network.live import LiveNetwork
     from stemma.network.worker import Worker
 
+# Numbers in a hashed vector. On 10,000 short questions, 512 find the right neighbour 1 % less often than 8192 do, in a
+# sixteenth of the space.
+_ROUTING, _REMEMBERING = 8192, 512
 _BATCH = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
-def _hashed() -> Encoder:
+def _hashed(dimensions: int) -> Encoder:
     from stemma.models.encoders import HashedEncoder
 
-    return HashedEncoder()
+    return HashedEncoder(dimensions)
 
 
 class Networks:
     """Runs networks on one store, and shows what became of them."""
 
     def __init__(
-        self, scope: Scope, prompts: PromptSource, models: Models, *, encoder: Callable[[], Encoder] = _hashed
+        self, scope: Scope, prompts: PromptSource, models: Models, *, encoder: Callable[[int], Encoder] = _hashed
     ) -> None:
+        """`encoder` makes what measures nearness in meaning; hashed vectors have as many numbers as it is told."""
         self._scope = scope
         self._prompts = prompts
         self._models = models
@@ -56,16 +61,20 @@ class Networks:
 
     @cached_property
     def _rooms(self) -> Rooms:
-        encoder = self._encoder()
         candidates = Candidates(self._scope, Contents())
         return Rooms(
             self._scope,
             self._records,
             Briefs(Sessions(self._scope), candidates),
-            encoder,
-            Memories(self._scope, encoder),
+            self._encoder(_ROUTING),
+            self.memories,
             self.workspace,
         )
+
+    @cached_property
+    def memories(self) -> Memories:
+        """What agents remember across tasks."""
+        return Memories(self._scope, self._encoder(_REMEMBERING))
 
     def run(
         self,
@@ -150,6 +159,29 @@ class Networks:
     ) -> str:
         """Writes the items' runs down for workers to do, and returns the name of the batch; see `run`."""
         return self._opened(manifest, items, batch, new=new)[0]
+
+    def inboxes(self, agents: Sequence[str], manifests: Sequence[Manifest] = ()) -> frozenset[str]:
+        """The inboxes of agents named ``network/agent``, or ``agent`` for those of that name in all of `manifests`.
+
+        Without manifests, in every network that the store has seen. Raises NotFound for an agent that is in none of them.
+        """
+        known = {one.name: {agent.name for agent in one.agents} for one in manifests} or self._records.agents()
+        found: set[str] = set()
+        for named in agents:
+            network, _, agent = named.rpartition("/")
+            homes = [home for home, members in known.items() if agent in members and network in ("", home)]
+            if not homes and (not network or network in known):
+                among = sorted(f"{home}/{one}" for home, members in known.items() for one in members)
+                raise NotFound(
+                    f"there is no agent {named!r} to serve; known are {', '.join(among) or 'none'}; name its network's manifest"
+                )
+            found |= {f"{home}/{agent}" for home in homes} or {named}  # one of a network that is yet to come
+        return frozenset(found)
+
+    def backlog(self) -> Backlog:
+        """What waits and is worked on, on the whole store."""
+        with self._scope.read() as connection:
+            return backlog(connection, self._scope.clock.now())
 
     def _pinned(self, manifest: Manifest) -> Network:
         network = pin(manifest, self._prompts)

@@ -4,12 +4,12 @@ When its time is up the clock decides, as the question says.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from stemma.core.clock import timestamp
 from stemma.core.digests import digest
@@ -18,6 +18,8 @@ from stemma.ledger.scope import Scope, Transaction
 from stemma.network.people import Decision, OnTimeout, Question, Verdict
 from stemma.network.wire import from_json, to_json
 from stemma.store.schema import questions
+
+_SHOWN = 5  # candidates that a refusal names
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,37 @@ class Questions:
         with self._scope.read() as connection:
             return [_asked(row) for row in connection.execute(query)]
 
+    def runs(self) -> set[str]:
+        """The runs in which something waits for a person."""
+        with self._scope.read() as connection:
+            return set(connection.scalars(select(questions.c.run).where(questions.c.decided_at.is_(None)).distinct()))
+
     def get(self, question_id: str) -> Asked:
-        """Raises NotFound."""
+        """The question of this id, or the only one whose id begins or ends with it; one that waits goes before those that are
+        decided. Raises NotFound, with the candidates where there are several.
+        """
         with self._scope.read() as connection:
             row = connection.execute(select(questions).where(questions.c.id == question_id)).one_or_none()
-        if row is None:
-            raise NotFound(f"there is no question {question_id!r}; list what waits with: stemma people ls")
-        return _asked(row)
+            found = [row] if row is not None else self._like(connection, question_id)
+        if len(found) == 1:
+            return _asked(found[0])
+        if found:
+            ids = [one.id for one in found]
+            shown = ", ".join(ids[:_SHOWN]) + (f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else "")
+            raise NotFound(
+                f"there is no question {question_id!r}, and it could mean several: {shown}; write more of its id"
+            )
+        raise NotFound(f"there is no question {question_id!r}; list what waits with: stemma people ls")
+
+    def _like(self, connection: Connection, part: str) -> Sequence[Row[Any]]:
+        if not part:
+            return []
+        either = or_(questions.c.id.startswith(part, autoescape=True), questions.c.id.endswith(part, autoescape=True))
+        found = connection.execute(select(questions).where(either).order_by(questions.c.asked_at, questions.c.id)).all()
+        return [row for row in found if row.decided_at is None] or found
 
     def decide(self, question_id: str, verdict: Verdict, *, value: Any = None, reason: str = "") -> Asked:
-        """Answers a question in the scope's actor's name; the task that asked goes on wherever it runs.
+        """Answers a question (see `get`) in the scope's actor's name; the task that asked goes on wherever it runs.
 
         Raises NotFound, Conflict when it is decided already, InvalidInput for a verdict that does not fit the question.
         """
@@ -65,10 +88,9 @@ class Questions:
         decision = Decision(verdict, self._scope.actor, value, reason)
         with self._scope.write() as transaction:
             if not _decide(transaction, asked.question, decision):
-                raise Conflict(
-                    f"question {question_id!r} was decided in the meantime; see: stemma people show {question_id}"
-                )
-        return self.get(question_id)
+                id = asked.question.id
+                raise Conflict(f"question {id!r} is decided already; see: stemma people show {id}")
+        return self.get(asked.question.id)
 
 
 def ask(transaction: Transaction, question: Question) -> Decision | None:
@@ -90,7 +112,7 @@ def ask(transaction: Transaction, question: Question) -> Decision | None:
         )
     )
     data = {"kind": question.kind, "facts": digest(dict(question.facts)), "label": question.label.to_json()}
-    transaction.record("question.asked", subject=question.id, data=data)
+    transaction.note("question.asked", subject=question.id, data=data)
     return None
 
 
@@ -147,7 +169,7 @@ def _decide(transaction: Transaction, question: Question, decision: Decision) ->
     if changed is None:
         return False
     data = {"verdict": decision.verdict.value, "by": decision.by, "facts": digest(dict(question.facts))}
-    transaction.record("question.decided", subject=question.id, data=data)
+    transaction.note("question.decided", subject=question.id, data=data)
     return True
 
 

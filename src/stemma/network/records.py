@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stemma.core.errors import Conflict, NotFound
@@ -69,7 +69,7 @@ class Records:
         }
         made = transaction.connection.execute(insert(runs).values(**row).returning(*runs.c)).one()
         data = {"network": network.name, "digest": network.digest, "batch": batch, "item": item}
-        transaction.record("run.started", subject=made.id, data=data)
+        transaction.note("run.started", subject=made.id, data=data)
         return _run(made)
 
     def _row(
@@ -138,6 +138,16 @@ class Records:
             self._networks[digest] = Network.from_json(json.loads(row.body), folder=folder)
         return self._networks[digest]
 
+    def agents(self) -> dict[str, set[str]]:
+        """The agents of every network that was ever pinned here, by the network's name."""
+        known: dict[str, set[str]] = {}
+        with self._scope.read() as connection:
+            for row in connection.execute(select(networks.c.name, networks.c.body)):
+                known.setdefault(row.name, set()).update(
+                    role["agent"]["name"] for role in json.loads(row.body)["roles"]
+                )
+        return known
+
     def ls(self, *, limit: int) -> list[Run]:
         """The newest runs, newest first."""
         query = select(runs).order_by(runs.c.created_at.desc(), runs.c.batch.desc(), runs.c.item.desc()).limit(limit)
@@ -170,6 +180,14 @@ class Records:
         return self.get(run_id)
 
 
+def run_waits(connection: Connection, batch: str | None) -> bool:
+    """Whether a run waits that could be taken on."""
+    query = select(runs.c.id).where(runs.c.status == RunStatus.WAITING.value).limit(1)
+    if batch is not None:
+        query = query.where(runs.c.batch == batch)
+    return connection.execute(query).first() is not None
+
+
 def claim_runs(transaction: Transaction, owner: str, *, most: int, batch: str | None) -> list[tuple[Run, bool]]:
     """Takes up to `most` waiting runs, the oldest first, and marks them as running; True with those that were begun before."""
     connection = transaction.connection
@@ -186,7 +204,7 @@ def claim_runs(transaction: Transaction, owner: str, *, most: int, batch: str | 
         connection.execute(update(runs).where(runs.c.id == row.id).values(**values))
         if not again:
             data = {"network": row.name, "digest": row.network.hex(), "batch": row.batch, "item": row.item}
-            transaction.record("run.started", subject=row.id, data=data)
+            transaction.note("run.started", subject=row.id, data=data)
         begun.append((replace(_run(row), status=RunStatus.RUNNING, started_at=started), again))
     return begun
 
@@ -199,29 +217,22 @@ def end_run(
     `owner` is who works on it; None for somebody who ends it from outside. What was sent for it and not answered is cancelled.
     """
     connection = transaction.connection
-    mine = runs.c.owner == owner if owner is not None else runs.c.status.in_(_OPEN)
-    ended = connection.execute(
-        update(runs)
-        .where(runs.c.id == run_id, runs.c.status.in_(_OPEN), mine)
-        .values(status=outcome.status.value, outcome=_json(outcome.to_json()), finished_at=transaction.at)
-        .returning(runs.c.id)
-    ).first()
-    if ended is None:
+    ending = _END_OWN if owner is not None else _END
+    values = {
+        "key": run_id,
+        "now": outcome.status.value,
+        "how": _json(outcome.to_json()),
+        "at": transaction.at,
+    } | ({"holder": owner} if owner is not None else {})
+    if connection.execute(ending, values).first() is None:
         return False
-    waiting = (MessageStatus.WAITING.value, MessageStatus.RUNNING.value)
-    connection.execute(
-        update(messages)
-        .where(messages.c.run == run_id, messages.c.status.in_(waiting))
-        .values(status=MessageStatus.CANCELLED.value, reason=f"the run ended: {outcome.status.value}")
-    )
-    connection.execute(
-        update(questions)
-        .where(questions.c.run == run_id, questions.c.decided_at.is_(None))
-        .values(decided_at=transaction.at, decided_by="run", decision=_json({"verdict": "rejected", "by": "run"}))
-    )
+    if outcome.status is not RunStatus.COMPLETED:  # nothing of one that is complete is open
+        connection.execute(_CANCEL_MESSAGES, {"key": run_id, "why": f"the run ended: {outcome.status.value}"})
+        closed = _json({"verdict": "rejected", "by": "run"})
+        connection.execute(_CLOSE_QUESTIONS, {"key": run_id, "at": transaction.at, "closed": closed})
     if last is not None:
         post(transaction, last, status=MessageStatus.ANSWERED)
-    transaction.record("run.finished", subject=run_id, data={"status": outcome.status.value})
+    transaction.note("run.finished", subject=run_id, data={"status": outcome.status.value})
     return True
 
 
@@ -262,3 +273,25 @@ def _sent(row: Row[Any]) -> Sent:
         MessageStatus(row.status),
         row.reason,
     )
+
+
+_END = (
+    update(runs)
+    .where(runs.c.id == bindparam("key"), runs.c.status.in_(_OPEN))
+    .values(status=bindparam("now"), outcome=bindparam("how"), finished_at=bindparam("at"))
+    .returning(runs.c.id)
+)
+_END_OWN = _END.where(runs.c.owner == bindparam("holder"))
+_CANCEL_MESSAGES = (
+    update(messages)
+    .where(
+        messages.c.run == bindparam("key"),
+        messages.c.status.in_((MessageStatus.WAITING.value, MessageStatus.RUNNING.value)),
+    )
+    .values(status=MessageStatus.CANCELLED.value, reason=bindparam("why"))
+)
+_CLOSE_QUESTIONS = (
+    update(questions)
+    .where(questions.c.run == bindparam("key"), questions.c.decided_at.is_(None))
+    .values(decided_at=bindparam("at"), decided_by="run", decision=bindparam("closed"))
+)

@@ -141,7 +141,7 @@ class Task:
             told: Part | None = None
             if brief is not None:
                 role, told = await self.exchange.prompted(role, brief)
-            parts = [*parts_for(role, self._known), *([told] if told else []), *add]
+            parts = parts_for(role, self._known, [*([told] if told else []), *add])
             messages.append(
                 Message.compose(id, self.run, sender=sender, recipient=name, parts=parts, decided_by=self._decisive)
             )
@@ -178,6 +178,15 @@ class Task:
         for part in branch.learned.values():
             self.learn(part, sender=branch.sender)
         self._decisive += [label for label in branch.decisive if label not in self._decisive]
+
+    def check_fan_out(self, number: int) -> None:
+        """Ends the task as stopped when `number` agents or branches at the same time are over its bound."""
+        most = self.network.bounds.fan_out
+        if number > most:
+            raise TaskEnded(
+                RunStatus.STOPPED,
+                f"the task's bound of {most:,} agents at the same time is met: {number:,} were to be asked",
+            )
 
     def fail(self, reason: str) -> NoReturn:
         raise TaskEnded(RunStatus.FAILED, reason)

@@ -1,7 +1,7 @@
 """One turn of an agent, without any I/O: what it is sent, what the model is asked, what its words come to."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,10 @@ MEMORY = "memory"
 
 FROM_MODEL = TrustLabel(Integrity.INTERNAL, Confidentiality.PUBLIC)
 """What a model adds to what it read: it is ours, and knows no secrets."""
+
+
+NOTHING = TrustLabel(Integrity.TRUSTED, Confidentiality.PUBLIC)
+"""The label of an empty text: nobody chose it, and anybody may know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +57,24 @@ class Unusable:
     reason: str
 
 
-def parts_for(role: Role, known: Mapping[str, Part]) -> tuple[Part, ...]:
-    """What `role` is sent of all that is `known`: its instruction, what it reads, and the passages its knowledge finds.
+def parts_for(role: Role, known: Mapping[str, Part], added: Sequence[Part] = ()) -> tuple[Part, ...]:
+    """What `role` is sent of all that is `known`: its instruction, what it reads, passages of its knowledge, and `added`.
 
     The instruction is the prompt by digest and the names of the values that its template fills in; when such a value
     comes from outside, so does the instruction: it carries the join of them all.
     """
-    data = [known[name] if name in known else _absent(name) for name in role.agent.reads]
+    given = {part.name for part in added}
+    data = [known[name] if name in known else _absent(name) for name in role.agent.reads if name not in given]
     knowledge = role.agent.knowledge
     if knowledge is not None and role.library is not None:
         query = "\n".join(as_said(part.value) for part in data if part.name in knowledge.query)
         found = role.library.search(query, top=knowledge.top)
         data.append(Part(PartKind.DATA, CONTEXT, [passage.to_json() for passage in found], knowledge.label))
+    data += added
     return (instruction_for(role, data), *data)
 
 
-def instruction_for(role: Role, data: "list[Part] | tuple[Part, ...]") -> Part:
+def instruction_for(role: Role, data: Sequence[Part]) -> Part:
     """What `role` acts by: a prompt by its digest, or the tool that it calls."""
     if role.prompt is None:
         return Part(PartKind.INSTRUCTION, "persona", {"calls": role.agent.calls}, role.trust)
@@ -120,8 +126,8 @@ def as_said(value: Any) -> str:
 
 
 def _absent(name: str) -> Part:
-    """An optional value that nobody has written yet: nothing, which anybody may know."""
-    return Part(PartKind.DATA, name, "", TrustLabel(Integrity.TRUSTED, Confidentiality.PUBLIC))
+    """An optional value that nobody has written yet."""
+    return Part(PartKind.DATA, name, "", NOTHING)
 
 
 def _as_json(text: str) -> Any:

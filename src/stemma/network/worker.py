@@ -8,16 +8,16 @@ others.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from stemma.core.errors import NotConfigured, StoreError
 from stemma.core.trust import TRUSTED
 from stemma.network.caller import ModelCaller
 from stemma.network.conversation import Earlier
-from stemma.network.dispatch import BoundMet, Dispatch, Slots
+from stemma.network.dispatch import BoundMet, Dispatch, Slots, set_within
 from stemma.network.durable import Durable, LeftUnfinished
 from stemma.network.exchange import RunExchange
 from stemma.network.fitness import Fitness
@@ -38,10 +38,13 @@ from stemma.network.turn import Reply, as_said
 from stemma.network.turns import Turn
 from stemma.network.writer import Writer
 
+Result = TypeVar("Result")
+
 _log = logging.getLogger(__name__)
 
-_POLL_PEERS = 0.02  # seconds between two looks for what other processes did
+_POLL_PEERS = 0.03  # seconds between two looks for what other processes did
 _POLL_ALONE = 0.1  # on SQLite only people, and commands, change anything from outside
+_RARELY = 0.2  # seconds between two looks for what people and commands did
 _TAKEOVER = 0.4  # seconds between two looks for processes that died
 
 WORKSPACE = "workspace"
@@ -56,8 +59,7 @@ class Worker:
         self._rooms = rooms
         self._settings = settings
         self._durable = Durable(rooms.scope.store)
-        self._journals: dict[str, Delivery] = {}
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, tuple[Run, bool]] = {}
         self._working: dict[str, _Work] = {}
         self._toolboxes: dict[str, Toolbox] = {}
         self._fits: dict[str, Fitness] = {}
@@ -69,7 +71,7 @@ class Worker:
 
     def serve(self, until: "Callable[[Worker], Any]") -> None:
         """Works until the coroutine function `until`, called with this worker, comes back, or `stop` is called."""
-        self._durable.serve({"run": self._run, "turn": self._turn}, lambda: self._main(until))
+        self._durable.serve({"run": self._run}, lambda: self._main(until))
 
     def stop(self) -> None:
         """Takes on nothing more, ends the turns in hand as far as the grace allows, and leaves the rest to others."""
@@ -123,6 +125,7 @@ class Worker:
             serves=self._settings.serves,
             batch=self._settings.batch,
         )
+        _log.info("worker %s started", self._durable.executor)
         async with AsyncExitStack() as self._life:
             self._life.callback(writer.close)
             await self._take_over()
@@ -132,24 +135,32 @@ class Worker:
             try:
                 await asyncio.wait({work, ends, *watch}, return_when=asyncio.FIRST_COMPLETED)
                 if ends.done():
+                    _log.info("worker %s takes on nothing more", self._durable.executor)
                     await self._finish_turns()
             finally:
+                self._stop = lambda: None  # the loop is about to be closed
                 for task in (work, ends, *watch):
                     task.cancel()
                 results = await asyncio.gather(work, ends, *watch, return_exceptions=True)
                 await self._put_down()
+        _log.info("worker %s stopped", self._durable.executor)
         for result in results:
             if isinstance(result, Exception):
                 raise result
 
     async def _look(self) -> None:
         dispatch, pause = self._dispatch, _POLL_PEERS if self._durable.has_peers else _POLL_ALONE
+        loop, rarely = asyncio.get_running_loop(), 0.0
         while True:
             dispatch.wake.clear()
-            await dispatch.look()
-            await self._cancel_ended()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(dispatch.wake.wait(), pause)
+            await dispatch.take_on()
+            if loop.time() >= rarely:
+                rarely = loop.time() + _RARELY
+                await dispatch.look()
+                await self._cancel_ended()
+            elif self._durable.has_peers:
+                await dispatch.look_abroad(self._working)
+            await set_within(dispatch.wake, pause)
 
     async def _keep_taking_over(self) -> None:
         while True:
@@ -160,7 +171,11 @@ class Worker:
     async def _take_over(self) -> None:
         """Puts back what dead processes were working on, for whoever comes first."""
         for owner in await self._dispatch.read(owners):
-            if owner != self._durable.executor and await self._durable.in_thread(self._give_back, owner) > 0:
+            if (
+                owner != self._durable.executor
+                and (number := await self._durable.in_thread(self._give_back, owner)) > 0
+            ):
+                _log.info("took over %d from worker %s, which is dead", number, owner)
                 self._dispatch.wake.set()
 
     def _give_back(self, owner: str) -> int:
@@ -202,21 +217,21 @@ class Worker:
     # --- runs ---------------------------------------------------------------------------------------------------------
 
     async def _begin(self, run: Run, again: bool) -> None:
-        self._runs[run.id] = run
+        self._runs[run.id] = run, again
         await self._durable.start("run", run.id, again=again)
 
-    async def _run(self, run_id: str) -> str:
-        run = self._runs.pop(run_id, None)
-        if run is None:
+    async def _run(self, run_id: str) -> str | None:
+        begun = self._runs.pop(run_id, None)
+        if begun is None:
             raise LeftUnfinished  # begun again by the engine without having been claimed: whoever claims it goes on
         try:
-            return await self._worked(run_id, run_id, self._play(run))
+            return await self._worked(run_id, run_id, self._play(*begun))
         finally:
             self._dispatch.freed(self._dispatch.run_slots)
 
-    async def _play(self, run: Run) -> str:
-        network = await self._durable.in_thread(self._rooms.records.network, run.network)
-        done = await self._dispatch.read(lambda connection: steps_of(connection, run.id))
+    async def _play(self, run: Run, again: bool) -> str:
+        network = await self._network(run.network)
+        done = await self._dispatch.read(lambda connection: steps_of(connection, run.id)) if again else {}
         journal = Journal(self._dispatch.writer, run.id, run.id, self._dispatch.owner, done)
         exchange = RunExchange(
             self._dispatch,
@@ -247,19 +262,21 @@ class Worker:
     # --- turns --------------------------------------------------------------------------------------------------------
 
     async def _deliver(self, delivery: Delivery) -> None:
-        self._journals[delivery.message.id] = delivery
-        await self._durable.start("turn", delivery.message.id, again=delivery.deliveries > 1)
+        # A turn needs no workflow of its own: whoever takes its message on goes on with its journal.
+        self._durable.spawn(self._turn(delivery))
 
-    async def _turn(self, message_id: str) -> str:
-        delivery = self._journals.pop(message_id, None)
-        if delivery is None:
-            raise LeftUnfinished
+    async def _turn(self, delivery: Delivery) -> None:
+        reply: Reply | None = None
         try:
-            return await self._worked(message_id, delivery.message.run, self._take(delivery))
+            reply = await self._worked(delivery.message.id, delivery.message.run, self._take(delivery))
         finally:
+            # Before anybody hears of the answer: whoever waits for it may send the next message to the same slot.
             self._dispatch.freed(self._dispatch.slots)
+        if reply is not None:
+            posted = Posted(MessageStatus.ANSWERED, reply=reply, recipient=delivery.message.recipient)
+            self._dispatch.answered(delivery.message.id, posted)
 
-    async def _take(self, delivery: Delivery) -> str:
+    async def _take(self, delivery: Delivery) -> Reply:
         message = delivery.message
         network = await self._network(delivery.network)
         role = await self._role(network, message)
@@ -268,8 +285,7 @@ class Worker:
         )
         reply = await Turn(delivery, network, role, journal, self).take()
         await self._remember(role, message, reply)
-        self._dispatch.answered(message.id, Posted(MessageStatus.ANSWERED, reply=reply, recipient=message.recipient))
-        return "answered"
+        return reply
 
     async def _network(self, digest: str) -> Network:
         known = self._rooms.records.known_network(digest)
@@ -333,8 +349,8 @@ class Worker:
 
     # --- workflows ----------------------------------------------------------------------------------------------------
 
-    async def _worked(self, id: str, run: str, work: Coroutine[Any, Any, str]) -> str:
-        """The result of `work`, which may be cut off from outside."""
+    async def _worked(self, id: str, run: str, work: Coroutine[Any, Any, Result]) -> Result | None:
+        """The result of `work`; None when it was cut off because its run has ended, or its message was taken away."""
         task = asyncio.ensure_future(work)
         self._working[id] = _Work(run, task)
         try:
@@ -345,7 +361,7 @@ class Worker:
             status = "" if self._cut_off else await self._dispatch.read(lambda connection: status_of(connection, id))
             if status in ("", "waiting", "running"):
                 raise LeftUnfinished from gone
-            return status
+            return None
         except (StoreError, NotConfigured):
             raise
         except Exception as error:
@@ -362,7 +378,7 @@ class Worker:
 @dataclass(frozen=True, slots=True)
 class _Work:
     run: str
-    task: asyncio.Task[str]
+    task: asyncio.Task[Any]
 
 
 async def _outcome(task: Task, network: Network, dispatch: Dispatch, run: Run) -> tuple[Outcome, Message | None]:

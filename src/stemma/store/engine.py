@@ -6,6 +6,7 @@
 1
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, pool
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 
 from stemma.core.errors import InvalidInput, StoreReadOnly
 from stemma.store import failures
 from stemma.store.migration import migrate
 
 _BUSY_TIMEOUT_MS = 10_000
+_RESTED = 20.0  # seconds after which a PostgreSQL connection is asked whether it is still there
 
 
 class Store:
@@ -42,7 +44,9 @@ class Store:
         if parsed.get_backend_name() == "sqlite":
             engine = _sqlite_engine(parsed)
         else:
-            engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            engine = create_engine(parsed.set(drivername="postgresql+psycopg"))
+            event.listen(engine, "checkin", _on_checkin)
+            event.listen(engine, "checkout", _on_checkout)
         store = cls(engine)
         try:
             with failures.translated(store.name):
@@ -149,6 +153,22 @@ def _on_connect(connection: Any, _record: object) -> None:
     # Moving the log into the database costs a sync; 40 MB of log are read back in a blink.
     cursor.execute("PRAGMA wal_autocheckpoint = 10000")
     cursor.close()
+
+
+def _on_checkin(_connection: Any, record: Any) -> None:
+    record.info["stemma_rested_since"] = time.monotonic()
+
+
+def _on_checkout(connection: Any, record: Any, _proxy: object) -> None:
+    # A connection that has rested for long may be cut off by now. Asking every time would cost each transaction a round trip.
+    since = record.info.get("stemma_rested_since")
+    if since is None or time.monotonic() - since < _RESTED:
+        return
+    try:
+        connection.execute("select 1")
+        connection.rollback()
+    except connection.Error as error:
+        raise DisconnectionError from error
 
 
 def _on_begin(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from stemma.core.trust import INTERNAL
 from stemma.network.tools.invoking import as_json, shortened
@@ -34,12 +34,17 @@ The values of `inputs` are variables of the program."""
 @dataclass(frozen=True, slots=True)
 class CodeOptions:
     """What one program may take: `seconds` of running, as many of sleeping, `memory_mb` million bytes, and `max_output_chars`
-    characters of its value as JSON and of what it prints, each. `processes` programs run at once."""
+    characters of its value as JSON and of what it prints, each. `processes` programs run at once.
+
+    `on_failure` says what becomes of a program that fails. A model is told, and mends it: "raise". For an agent that only
+    calls the tool that would be the end; with "return" the reason is its result, as ``failed``, for others to read.
+    """
 
     seconds: float = 2.0
     memory_mb: int = 64
     max_output_chars: int = 10_000
     processes: int = 2
+    on_failure: Literal["raise", "return"] = "raise"
 
 
 class CodeTools:
@@ -91,6 +96,14 @@ class CodeTools:
         await self._life.aclose()
 
     async def _run(self, arguments: Mapping[str, Any], call: Call) -> Any:
+        try:
+            return await self._outcome(arguments, call)
+        except ToolFailed as failure:
+            if self._options.on_failure == "raise":
+                raise
+            return {"value": None, "printed": "", "failed": str(failure)}
+
+    async def _outcome(self, arguments: Mapping[str, Any], call: Call) -> Any:
         from pydantic_monty import CollectString, MontyError, MontyRuntimeError, MontySyntaxError
 
         limit = self._options

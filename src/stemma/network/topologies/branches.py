@@ -14,6 +14,8 @@ Play: TypeAlias = Callable[[Flow, Task], Awaitable[None]]
 
 async def side_by_side(flows: Iterable[Flow], task: Task, play: Play) -> None:
     """Plays every flow on a branch of its own, all at the same time."""
+    flows = list(flows)
+    task.check_fan_out(len(flows))
     played = [(flow, task.branch()) for flow in flows]
     await gathered(task, [branch for _, branch in played], (play(flow, branch) for flow, branch in played))
 

@@ -26,6 +26,7 @@ async def hierarchy(flow: Hierarchy, task: Task, play: Play) -> None:
     branches: list[Task] = []
     problems: list[str | None] = []
     for together in [work] if flow.parallel else [[one] for one in work]:
+        task.check_fan_out(len(together))
         begun = [_begun(worker, brief, task) for worker, brief in together]
         done = [_done(*one, branch, play) for one, branch in zip(together, begun, strict=True)]
         problems += await gathered(task, begun, done)

@@ -52,6 +52,7 @@ class _Debate:
     async def round(self, *, among: Sequence[str] = ()) -> None:
         """Asks every member at the same time, telling each what the others said, and what is left to choose from."""
         members, task = self._flow.members, self._task
+        task.check_fan_out(len(members))
         left = [Part(PartKind.DATA, CHOICES, list(among), self.label)] if among else []
         answers = await together(
             [task.ask(member, id=task.next_id(), add=[*self._others(member), *left]) for member in members]
