@@ -1,7 +1,7 @@
 """How often the embedded model is right on data it has never seen, with nothing but the prompt changed.
 
-The floors are the design's for 15 intents of BANKING77, less the spread of a draw of demonstrations (one point); the whole
-table, both encoders and all data sets, is printed by ``benchmarks/embedded.py``.
+The floors are the design's; only names on TREC with the hashed encoder are left out, where half of the questions share nothing
+with any name. The whole table, both encoders and all data sets, is printed by ``benchmarks/embedded.py``.
 """
 
 import csv
@@ -13,7 +13,22 @@ from statistics import fmean
 
 import pytest
 
+from stemma.models import weights_root
 from stemma.models.embedded import EmbeddedModel
+from stemma.models.encoders.minilm import MiniLMEncoder
+from stemma.models.weights import MINILM
+
+TREC_CUES = {
+    "ABBR": "stand for, abbreviation, acronym, short for, full form",
+    "DESC": "why, how do, how does, how did, what is, what are, define, definition, meaning, origin, difference",
+    "ENTY": "what kind of, what type of, what color, what animal, what book, what movie, what film, what game, name the",
+    "HUM": "who, whose, whom, which president, what president, what actor, what team, what company, what group",
+    "LOC": "where, what city, what country, what state, which country, which state, capital, what river, located",
+    "NUM": "how many, how much, when, what year, how long, how far, how old, how tall, what date, how often, population",
+}
+TREC_NAMES = dict(
+    zip(TREC_CUES, ["abbreviation", "description", "entity", "human", "location", "numeric"], strict=True)
+)
 
 
 @dataclass(frozen=True)
@@ -25,22 +40,54 @@ class Intents:
     descriptions: Mapping[str, str]
 
 
+def pairs(path: Path, names: Mapping[str, str], column: str) -> list[tuple[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [(row["text"], row[column]) for row in csv.DictReader(file)]
+    return [(text, names[label]) for text, label in rows if label in names]
+
+
+def banking(folder: Path, kept: Sequence[str] = ()) -> Intents:
+    told = descriptions(folder)
+    names = {label: label for label in kept or told}
+    train, test = (pairs(folder / f"banking_{part}.csv", names, "category") for part in ("train", "test"))
+    return Intents(train, test, {label: told[label] for label in names})
+
+
+def descriptions(folder: Path) -> dict[str, str]:
+    return dict(line.split("\t", 1) for line in (folder / "descriptions.tsv").read_text().splitlines())
+
+
 @pytest.fixture(scope="module")
 def intents(shared_data: Path) -> Intents:
+    """Fifteen intents of BANKING77."""
     folder = shared_data / "banking77"
-    told = dict(line.split("\t", 1) for line in (folder / "descriptions.tsv").read_text().splitlines())
-    kept = (folder / "fifteen.txt").read_text().split()
+    return banking(folder, (folder / "fifteen.txt").read_text().split())
 
-    def pairs(name: str) -> list[tuple[str, str]]:
-        with (folder / name).open(newline="", encoding="utf-8") as file:
-            return [(row["text"], row["category"]) for row in csv.DictReader(file) if row["category"] in kept]
 
-    return Intents(pairs("banking_train.csv"), pairs("banking_test.csv"), {label: told[label] for label in kept})
+@pytest.fixture(scope="module")
+def all_intents(shared_data: Path) -> Intents:
+    """All 77 intents of BANKING77."""
+    return banking(shared_data / "banking77")
+
+
+@pytest.fixture(scope="module")
+def trec(shared_data: Path) -> Intents:
+    """The six kinds of question of TREC."""
+    folder = shared_data / "trec"
+    train, test = (pairs(folder / f"{part}.csv", TREC_NAMES, "label") for part in ("train", "test"))
+    return Intents(train, test, {TREC_NAMES[label]: told for label, told in descriptions(folder).items()})
 
 
 @pytest.fixture(scope="module")
 def model() -> EmbeddedModel:
     return EmbeddedModel()
+
+
+@pytest.fixture(scope="module")
+def minilm() -> EmbeddedModel:
+    if not MINILM.installed(weights_root()):
+        pytest.skip("needs the MiniLM weights: stemma models install minilm")
+    return EmbeddedModel(MiniLMEncoder(MINILM.folder(weights_root())))
 
 
 def accuracy(
@@ -61,17 +108,46 @@ def drawn(intents: Intents, count: int, seed: int) -> list[tuple[str, str]]:
     return [(text, label) for label, texts in by_label.items() for text in draw.sample(texts, count)]
 
 
+def shown_accuracy(model: EmbeddedModel, intents: Intents, count: int) -> float:
+    """The mean over three draws of `count` demonstrations a label (seeds 0, 1 and 2)."""
+    draws = [drawn(intents, count, seed) for seed in range(3)]
+    return fmean(accuracy(model, intents.test, intents.descriptions, shown) for shown in draws)
+
+
 def test_names_alone_and_descriptions_reach_their_floors(model: EmbeddedModel, intents: Intents) -> None:
     """Label names give 65 %, descriptions 77.7 %."""
     assert accuracy(model, intents.test, dict.fromkeys(intents.descriptions, "")) >= 65.0
     assert accuracy(model, intents.test, intents.descriptions) >= 77.7
 
 
-@pytest.mark.parametrize(("count", "floor"), [(5, 87.4), (10, 88.8)])
-def test_demonstrations_reach_their_floors(model: EmbeddedModel, intents: Intents, count: int, floor: float) -> None:
-    """Five and ten demonstrations a label raise it to 88 and 89 %, in the mean over three draws (seeds 0, 1 and 2)."""
-    draws = [drawn(intents, count, seed) for seed in range(3)]
-    assert fmean(accuracy(model, intents.test, intents.descriptions, shown) for shown in draws) >= floor
+def test_demonstrations_reach_their_floors(model: EmbeddedModel, intents: Intents) -> None:
+    """Five and ten demonstrations a label raise it to 88.4 and 89.8 %."""
+    assert shown_accuracy(model, intents, 5) >= 88.4
+    assert shown_accuracy(model, intents, 10) >= 89.8
+
+
+def test_all_intents_reach_their_floors(model: EmbeddedModel, all_intents: Intents) -> None:
+    """Among 77 labels, names give 48.7 %, descriptions 55.3, five demonstrations a label 71.9 and ten 75.8."""
+    assert accuracy(model, all_intents.test, dict.fromkeys(all_intents.descriptions, "")) >= 48.7
+    assert accuracy(model, all_intents.test, all_intents.descriptions) >= 55.3
+    assert shown_accuracy(model, all_intents, 5) >= 71.9
+    assert shown_accuracy(model, all_intents, 10) >= 75.8
+
+
+def test_kinds_of_question_reach_their_floors(model: EmbeddedModel, trec: Intents) -> None:
+    """Six kinds of question take cue words (68.4 %) or demonstrations (40.8 and 53.6 %) more than descriptions (14.4 %)."""
+    cued = {name: f"{trec.descriptions[name]}. Keywords: {TREC_CUES[label]}" for label, name in TREC_NAMES.items()}
+    assert accuracy(model, trec.test, trec.descriptions) >= 14.4
+    assert accuracy(model, trec.test, cued) >= 68.4
+    assert shown_accuracy(model, trec, 5) >= 40.8
+    assert shown_accuracy(model, trec, 10) >= 53.6
+
+
+def test_minilm_reaches_its_floors(minilm: EmbeddedModel, trec: Intents) -> None:
+    """With sentence vectors, names of kinds of question give 48.6 %, and demonstrations 66.5 and 75.9 %."""
+    assert accuracy(minilm, trec.test, dict.fromkeys(trec.descriptions, "")) >= 48.6
+    assert shown_accuracy(minilm, trec, 5) >= 66.5
+    assert shown_accuracy(minilm, trec, 10) >= 75.9
 
 
 def test_without_a_meaningful_prompt_answers_are_chance(model: EmbeddedModel, intents: Intents) -> None:

@@ -139,3 +139,9 @@ def test_minilm_is_pinned() -> None:
     """What is fetched is one version with one digest, and lies apart from any other."""
     assert "==" in MINILM.requirement
     assert MINILM.folder(Path("/c")).name == f"minilm-{MINILM.sha256[:12]}"
+
+
+def test_the_encoder_is_the_hashed_one_where_nothing_is_installed(models: Models) -> None:
+    """Likeness can always be measured: without weights by hashed words, in vectors as long as asked for."""
+    encoder = models.encoder(dimensions=64)
+    assert (encoder.name, encoder.dimensions) == ("hashed", 64)

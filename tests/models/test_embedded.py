@@ -1,6 +1,7 @@
 """The embedded model's answers: they come from the prompt alone, and anything beyond it is refused."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from stemma.models.embedded import EmbeddedModel
 from stemma.models.embedded.answering import split_prompt
 from stemma.models.embedded.likeness import Recent
+from stemma.models.encoders import HashedEncoder
+from stemma.models.encoders.encoder import Vectors
 
 TRIAGE = "Route the message.\n\nLabels:\n- billing: invoices, refunds, charges\n- shipping: parcels, delivery, couriers"
 CONTEXT = "Context: Cards arrive within a week. Fees are listed in the app under Prices. Call us if a card is lost."
@@ -39,6 +42,33 @@ def test_demonstrations_teach_what_descriptions_do_not_say(model: EmbeddedModel)
     shown = "Input: it meows\nOutput: a1\n\nInput: it barks\nOutput: b2\n\nInput: it purrs\nOutput: a1"
     prompt = f"Classify as a1 or b2.\n\nExamples:\n\n{shown}"
     assert [model.answer(prompt, text).label for text in ("purring loudly", "barking loudly")] == ["a1", "b2"]
+
+
+def test_demonstrations_show_when_it_is_the_opening_that_counts(model: EmbeddedModel) -> None:
+    """Where the opening words go with the labels and the topics do not, an input is taken by how it opens."""
+    topics = ("the bridge", "a violin", "this novel", "our harbour")
+    shown = [(f"Who made {topic}?", "a1") for topic in topics] + [(f"When was {topic} made?", "b2") for topic in topics]
+    examples = "\n\n".join(f"Input: {text}\nOutput: {label}" for text, label in shown)
+    prompt = f"Classify as a1 or b2.\n\nExamples:\n\n{examples}"
+    crossed = ("Who was there when it was made?", "When did they who made it?")
+    assert [model.answer(prompt, text).label for text in crossed] == ["a1", "b2"]
+
+
+class MeaningsOnly:
+    """An encoder that knows nothing of openings."""
+
+    name, dimensions = "plain", 8192
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        return HashedEncoder().encode(texts)
+
+
+def test_any_encoder_will_do() -> None:
+    """An encoder that gives meanings alone is enough."""
+    plain = EmbeddedModel(MeaningsOnly())
+    shown = "Input: it meows\nOutput: a1\n\nInput: it barks\nOutput: b2\n\nInput: it purrs\nOutput: a1"
+    answer = plain.answer(f"Classify as a1 or b2.\n\nExamples:\n\n{shown}", "barking loudly")
+    assert (answer.label, answer.encoder) == ("b2", "plain")
 
 
 def test_a_label_without_demonstrations_is_not_drowned_by_the_others(model: EmbeddedModel) -> None:

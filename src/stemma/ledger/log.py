@@ -55,6 +55,9 @@ class Ledger:
         self._insert_head = f"insert into ledger_head values (1, {mark}, {mark}, {mark}) on conflict (id) do nothing"
         self._insert_entry = f"insert into ledger_entries (seq, body, leaf) values ({mark}, {mark}, {mark})"
         self._update_head = f"update ledger_head set size = {mark}, frontier = {mark}, tip = {mark} where id = 1"
+        self._update_head_from = f"{self._update_head} and size = {mark} and tip = {mark} and frontier = {mark}"
+        # What this process appended last. Mostly it still is the head, and need not be read; the update finds out.
+        self._last: Head | None = None
 
     def append(self, connection: Connection, kind: str, *, subject: str, actor: str, data: Mapping[str, Any]) -> int:
         """Records one event in `connection`'s transaction (a `store.write()`), and gives its number.
@@ -68,7 +71,20 @@ class Ledger:
     def append_many(self, connection: Connection, events: Iterable[Event]) -> range:
         """Records `events` in their order, like `append`, and gives their numbers."""
         events = list(events)
+        last = self._last
+        if last is not None and events:
+            appended = self._append(connection, events, last, is_guess=True)
+            if appended is not None:
+                return appended
         head = self._head(connection)
+        if not events:
+            return range(head.size, head.size)
+        appended = self._append(connection, events, head, is_guess=False)
+        assert appended is not None
+        return appended
+
+    def _append(self, connection: Connection, events: Sequence[Event], head: Head, *, is_guess: bool) -> range | None:
+        """The numbers of the events, written behind `head`; None, with nothing written, when a guess at the head was wrong."""
         time = timestamp(self._clock.now())
         tip, leaves, rows = head.tip, list[bytes](), list[tuple[int, str, bytes]]()
         for seq, event in enumerate(events, head.size):
@@ -76,16 +92,22 @@ class Ledger:
             tip = leaf_hash(body)
             leaves.append(tip)
             rows.append((seq, body.decode(), tip))
-        if rows:
-            tree = _tree(head).extend(leaves)
-            try:
-                connection.exec_driver_sql(self._insert_entry, rows if len(rows) > 1 else rows[0])
-            except IntegrityError as error:
-                raise LedgerTampered(
-                    f"the log's head counts {head.size} entries, but there are more; nothing was appended. "
-                    "Find out with: stemma audit verify"
-                ) from error
-            connection.exec_driver_sql(self._update_head, (tree.size, tree.to_bytes(), tip))
+        tree = _tree(head).extend(leaves)
+        now = Head(tree.size, tree.to_bytes(), tip)
+        if is_guess:
+            guess = (now.size, now.frontier, now.tip, head.size, head.tip, head.frontier)
+            if connection.exec_driver_sql(self._update_head_from, guess).rowcount != 1:
+                return None
+        try:
+            connection.exec_driver_sql(self._insert_entry, rows if len(rows) > 1 else rows[0])
+        except IntegrityError as error:
+            raise LedgerTampered(
+                f"the log's head counts {head.size} entries, but there are more; nothing was appended. "
+                "Find out with: stemma audit verify"
+            ) from error
+        if not is_guess:
+            connection.exec_driver_sql(self._update_head, (now.size, now.frontier, now.tip))
+        self._last = now
         return range(head.size, head.size + len(rows))
 
     def tail(

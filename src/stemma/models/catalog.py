@@ -11,10 +11,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stemma.core.errors import NotConfigured, NotFound
+from stemma.models.names import canonical, members_of
 from stemma.models.weights import MINILM, Progress, install, weights_root
 
 if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import; a name is looked up long before a model is needed
     from pydantic_ai.models import Model
+
+    from stemma.models.encoders import Encoder
 
 Kind: TypeAlias = Literal["embedded", "given", "provider"]
 
@@ -70,15 +73,24 @@ class Models:
         self._extra = dict(extra)
         self._weights = weights_dir or weights_root()
         self._built: dict[str, Model] = {}
+        self._minilm: Encoder | None = None
 
     def get(self, name: str) -> "Model":
         """The model called `name`: ``embedded``, ``embedded:minilm``, ``provider:model``, or one handed in.
+
+        Of several names with commas between, each stands in for the one before it when that one's provider fails (see
+        `stemma.models.chain`). The chain is a model of its own: what it answered is never taken for a member's answer.
 
         Raises NotConfigured, in one line with the way out, for a name nobody knows, a provider whose package or
         API key is missing, and weights that were not installed.
         """
         if name in self._extra:
             return self._extra[name]
+        name = canonical(name)
+        if name not in self._built and "," in name:
+            from stemma.models.chain import Chain  # with pydantic_ai behind it
+
+            self._built[name] = Chain(name, {member: self.get(member) for member in members_of(name)})
         if name not in self._built:
             self._built[name] = self._embedded(name) if _is_embedded(name) else _of_provider(name, self._near(name))
         return self._built[name]
@@ -106,8 +118,17 @@ class Models:
         if name not in (MINILM.name, MINILM_MODEL):
             raise NotFound(f"{name!r} is nothing that can be installed; there is only {MINILM.name!r}")
         folder = install(MINILM, self._weights, progress=progress)
-        self._built.pop(MINILM_MODEL, None)
+        self._built = {built: model for built, model in self._built.items() if MINILM_MODEL not in members_of(built)}
         return folder
+
+    def encoder(self, *, dimensions: int = 8192) -> "Encoder":
+        """The best measure of likeness there is here: MiniLM where its weights are installed, else hashed words.
+
+        `dimensions`, a power of two, is the length of the hashed encoder's vectors; MiniLM's have 384 numbers.
+        """
+        from stemma.models.encoders import HashedEncoder  # NumPy takes a tenth of a second to import
+
+        return self._minilm_encoder() if MINILM.installed(self._weights) else HashedEncoder(dimensions)
 
     def _embedded(self, name: str) -> "Model":
         from stemma.models.embedded import EmbeddedModel  # with pydantic_ai behind it
@@ -116,9 +137,14 @@ class Models:
             return EmbeddedModel()
         if not MINILM.installed(self._weights):
             raise NotConfigured(f"model {name!r} needs weights that are not installed; {_how_to_install()}")
+        return EmbeddedModel(self._minilm_encoder())
+
+    def _minilm_encoder(self) -> "Encoder":
         from stemma.models.encoders.minilm import MiniLMEncoder
 
-        return EmbeddedModel(MiniLMEncoder(MINILM.folder(self._weights)))
+        if self._minilm is None:  # 90 MB, for the model and for whoever searches
+            self._minilm = MiniLMEncoder(MINILM.folder(self._weights))
+        return self._minilm
 
     def _near(self, name: str) -> str:
         """What `name` may have been meant to be, as the end of a sentence."""

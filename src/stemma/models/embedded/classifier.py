@@ -1,18 +1,22 @@
 """Choosing a label: a prior from what the prompt says about each label, corrected by the prompt's demonstrations.
 
-Every likeness is a cosine in one weighted space, so a compiled prompt is a single matrix (place by label)
-and an answer costs one sparse product. The prior of a label is its likeness to its name and description;
-the correction is kernel multinomial logistic regression fitted on the demonstrations with the prior as
-offset. Cue phrases that occur word for word add to the logits.
+The prior of a label is the input's likeness to its name and description; the correction is kernel
+multinomial logistic regression fitted on the demonstrations with the prior as offset. Two demonstrations
+are alike in what they mean and in how they open, and openings count as far as they go with the labels: the
+questions of some tasks differ in what they ask for and not in what they are about. Every likeness is a
+cosine, so a compiled prompt is a matrix (place by label) for each view and an answer costs two sparse
+products. Cue phrases that occur word for word add to the logits.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stemma.models.embedded.alignment import weight_beside
 from stemma.models.embedded.likeness import LENGTH, Codebook
 from stemma.models.embedded.regression import fit
 from stemma.models.embedded.task import Label, Task
@@ -22,9 +26,10 @@ Rows = NDArray[np.float32]
 
 _NAME, _DESCRIPTION = 4.0, 8.0  # logits for a perfect likeness to a label's name, and to its description
 _CUE, _BAN = 2.0, -2.0  # logits for a one-word cue or ban found in the input; longer ones count more
-_COMMON = 0.1  # what is left of the weight of a place that every label shares
+_COMMON = 0.1  # what is left of the rarity of a place that every label shares
+_RARITY_POWER = 0.375  # a root, since a likeness counts the weight twice: in the input and in what it is compared with
 _RIDGE = 0.03
-_STEPS = 40
+_STEPS = 50
 _PSEUDO_OFFSET = 0.25
 _SHARPNESS = 2.0  # softmax(2 x logits) is what calibrates
 _DECIMALS = 4  # rounded before argmax: the last bits of a float32 sum depend on the machine
@@ -49,12 +54,12 @@ class Classifier:
         self._codebook = codebook
         self._names = [label.name for label in task.labels]
         self._cues = Cues(task.labels)
-        self._weights, self._matrix = _compiled(task, codebook)
+        self._compiled = _compiled(task, codebook)
 
     @property
     def size(self) -> int:
         """Bytes held."""
-        return self._matrix.nbytes + self._weights.nbytes
+        return sum(array.nbytes for array in self._compiled if array is not None)
 
     def choose(self, text: str) -> Choice:
         """The label for `text`; among equals the one the prompt names first."""
@@ -67,12 +72,27 @@ class Classifier:
         return Choice(self._names[best], round(float(sure), _DECIMALS))
 
     def _likeness(self, text: str) -> Matrix:
-        code = self._codebook.code(text)
-        weighted = code.values * self._weights[code.places]
+        weights, meanings, openings = self._compiled
+        (places, values), opening = self._codebook.code(text)
+        weighted = values * weights[places]
         length = np.sqrt(weighted @ weighted)
         if not length:
             return np.zeros(len(self._names))
-        return np.asarray((weighted / length).astype(np.float64) @ self._matrix[code.places].astype(np.float64))
+        likeness = (weighted / length).astype(np.float64) @ meanings[places].astype(np.float64)
+        if openings is not None:
+            likeness += opening.values.astype(np.float64) @ openings[opening.places].astype(np.float64)
+        return np.asarray(likeness)
+
+
+class Compiled(NamedTuple):
+    """The weight of each place of a meaning, and what a place of a meaning and of an opening adds to each logit.
+
+    Without a matrix openings do not count.
+    """
+
+    weights: Rows
+    meanings: Rows
+    openings: Rows | None
 
 
 class Cues:
@@ -98,8 +118,7 @@ class Cues:
         return np.asarray(sum((self._effects[phrase] for phrase in found), self._none))
 
 
-def _compiled(task: Task, codebook: Codebook) -> tuple[Rows, Rows]:
-    """The weight of each place, and the matrix that takes a weighted, normed input to logits."""
+def _compiled(task: Task, codebook: Codebook) -> Compiled:
     names = codebook.dense([_spoken(label.name) for label in task.labels])
     described = _described(task.labels, codebook)
     place_of = {label.name: place for place, label in enumerate(task.labels)}
@@ -107,26 +126,41 @@ def _compiled(task: Task, codebook: Codebook) -> tuple[Rows, Rows]:
     inputs = codebook.dense([text for text, _ in shown])
     owners = np.array([place for _, place in shown], np.intp)
 
-    weights = _weights((names != 0) | (described != 0), inputs != 0, owners)
+    weights = np.ones(codebook.encoder.dimensions, np.float32)
+    if codebook.sparse:
+        weights = _weights((names != 0) | (described != 0), inputs != 0, owners)
     names, described, inputs = (_unit(rows, weights) for rows in (names, described, inputs))
     undescribed = ~described.any(axis=1)
     described[undescribed] = names[undescribed]
     prior = _NAME * names + _DESCRIPTION * described
     if not shown:
-        return weights, np.ascontiguousarray(prior.T / LENGTH)
+        return Compiled(weights, np.ascontiguousarray(prior.T / LENGTH), None)
 
+    openings = codebook.dense_openings([text for text, _ in shown])
+    opening_kernel = _kernel(openings)
+    share = weight_beside(_kernel(inputs), opening_kernel, owners)
     bare = np.setdiff1d(np.arange(len(task.labels)), owners)
     rows = np.concatenate([inputs, _unit(prior[bare], None)])
     offset = (rows @ prior.T).astype(np.float64) / LENGTH**2
     offset[len(inputs) :] *= _PSEUDO_OFFSET
+    kernel = _kernel(rows)
+    kernel[: len(inputs), : len(inputs)] += share * opening_kernel
     coefficients = fit(
-        (rows @ rows.T).astype(np.float64) / LENGTH**2,
+        kernel,
         offset,
         np.eye(len(task.labels))[np.concatenate([owners, bare])],
         ridge=_RIDGE,
         steps=_STEPS,
+    ).astype(np.float32)
+    return Compiled(
+        weights,
+        np.ascontiguousarray((prior + coefficients.T @ rows).T / LENGTH),
+        openings.T @ coefficients[: len(inputs)] * np.float32(share / LENGTH**2) if share else None,
     )
-    return weights, np.ascontiguousarray((prior + coefficients.T.astype(np.float32) @ rows).T / LENGTH)
+
+
+def _kernel(rows: Rows) -> Matrix:
+    return (rows @ rows.T).astype(np.float64) / LENGTH**2
 
 
 def _described(labels: Sequence[Label], codebook: Codebook) -> Rows:
@@ -159,7 +193,7 @@ def _weights(said: NDArray[np.bool_], shown: NDArray[np.bool_], owners: NDArray[
         if len(mine):
             np.maximum(held[label], mine.mean(axis=0), out=held[label])
     rarity: Matrix = np.log((1 + len(said)) / (1 + held.sum(axis=0))) + _COMMON
-    return np.sqrt(rarity, dtype=np.float64).astype(np.float32)
+    return np.asarray(rarity**_RARITY_POWER, np.float32)
 
 
 def _unit(rows: Rows, weights: Rows | None) -> Rows:

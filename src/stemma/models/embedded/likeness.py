@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemma.models.encoders import Encoder
+from stemma.models.encoders.encoder import Vectors, ViewingEncoder, Views
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -17,11 +18,18 @@ Value = TypeVar("Value")
 LENGTH = 2048
 
 
-class Code(NamedTuple):
-    """The non-zero places of a text's vector, and their values rounded to whole numbers."""
+class Sparse(NamedTuple):
+    """The non-zero places of a vector, and their values rounded to whole numbers."""
 
     places: NDArray[np.intp]
     values: NDArray[np.float32]
+
+
+class Code(NamedTuple):
+    """A text's two vectors: what it means, and how it opens."""
+
+    meaning: Sparse
+    opening: Sparse
 
 
 class Codebook:
@@ -36,6 +44,16 @@ class Codebook:
         self.encoder = encoder
         self._codes: Recent[str, Code] = Recent(limit)
 
+    @property
+    def sparse(self) -> bool:
+        """Whether a place of a meaning stands for words, which some texts have and others have not."""
+        return isinstance(self.encoder, ViewingEncoder) and self.encoder.sparse
+
+    @property
+    def opening_dimensions(self) -> int:
+        """The length of an opening; 0 with an encoder that has no view of them."""
+        return self.encoder.opening_dimensions if isinstance(self.encoder, ViewingEncoder) else 0
+
     def code(self, text: str) -> Code:
         found = self._codes.get(text)
         return found if found is not None else self.codes([text])[0]
@@ -45,18 +63,38 @@ class Codebook:
         known = {text: self._codes.get(text) for text in texts}
         unknown = [text for text, code in known.items() if code is None]
         if unknown:
-            rounded = np.rint(self.encoder.encode(unknown).astype(np.float64) * LENGTH).astype(np.float32)
-            for text, row in zip(unknown, rounded, strict=True):
-                places = np.flatnonzero(row)
-                known[text] = self._codes.keep(text, Code(places, row[places]))
+            for text, meaning, opening in zip(unknown, *map(_rounded, self._views(unknown)), strict=True):
+                known[text] = self._codes.keep(text, Code(_sparse(meaning), _sparse(opening)))
         return [code for text in texts if (code := known[text]) is not None]
 
-    def dense(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The codes of `texts` as rows."""
-        rows = np.zeros((len(texts), self.encoder.dimensions), np.float32)
-        for row, code in zip(rows, self.codes(texts), strict=True):
-            row[code.places] = code.values
-        return rows
+    def dense(self, texts: Sequence[str]) -> Vectors:
+        """What `texts` mean, as rows."""
+        return _dense([code.meaning for code in self.codes(texts)], self.encoder.dimensions)
+
+    def dense_openings(self, texts: Sequence[str]) -> Vectors:
+        """How `texts` open, as rows."""
+        return _dense([code.opening for code in self.codes(texts)], self.opening_dimensions)
+
+    def _views(self, texts: Sequence[str]) -> Views:
+        if isinstance(self.encoder, ViewingEncoder):
+            return self.encoder.views(texts)
+        return Views(self.encoder.encode(texts), np.zeros((len(texts), 0), np.float32))
+
+
+def _rounded(rows: Vectors) -> Vectors:
+    return np.rint(rows.astype(np.float64) * LENGTH).astype(np.float32)
+
+
+def _sparse(row: Vectors) -> Sparse:
+    places = np.flatnonzero(row)
+    return Sparse(places, row[places])
+
+
+def _dense(vectors: Sequence[Sparse], dimensions: int) -> Vectors:
+    rows = np.zeros((len(vectors), dimensions), np.float32)
+    for row, vector in zip(rows, vectors, strict=True):
+        row[vector.places] = vector.values
+    return rows
 
 
 class Recent(Generic[Key, Value]):

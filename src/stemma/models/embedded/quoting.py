@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemma.models.embedded.likeness import LENGTH, Codebook
-from stemma.models.encoders.hashed import words_of
+from stemma.models.encoders.words import FUNCTION_WORDS, stem, words_of
 
 _END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+(?=[\"'“‘(]*[A-Z0-9À-Þ])|\n+")
 _ABBREVIATED = re.compile(r"\b(?:e\.g|i\.e|etc|vs|Mr|Mrs|Ms|Dr|Prof|St|No|Inc|Ltd|approx|[A-Z])\.$")
@@ -21,13 +21,11 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)]|#+)\s+")
 _SATURATION, _LENGTH_SHARE = 1.2, 0.75  # BM25's k1 and b, as published
 _DECIMALS = 6
 
-# Words that ask rather than tell what is asked about; BM25 leaves them out.
+# Words that ask rather than tell what is asked about; BM25 leaves them out, as it does function words.
 _ASKING = """
-a about after all also am an and any are as at be been before being but by can could did do does for from had has have how
-i if in into is it its me my no not of on or our please shall should so than that the their them then there these they this
-those to was we were what when where which who whom whose why will with would you your
+about after all also any before being how no not our please shall should than when where who whom whose why
 """
-_FUNCTION_WORDS = frozenset(_ASKING.split())
+_UNTELLING = FUNCTION_WORDS | frozenset(_ASKING.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,8 @@ def _cosines(sentences: list[str], question: str, codebook: Codebook) -> NDArray
 
 def _bm25(sentences: list[str], question: str) -> NDArray[np.float64]:
     """BM25 of each sentence, as a share of what a sentence holding every word asked about could reach."""
-    asked = [word for word in dict.fromkeys(map(_stem, words_of(question))) if word not in _FUNCTION_WORDS]
-    counted = [Counter(map(_stem, words_of(sentence))) for sentence in sentences]
+    asked = [word for word in dict.fromkeys(map(stem, words_of(question))) if word not in _UNTELLING]
+    counted = [Counter(map(stem, words_of(sentence))) for sentence in sentences]
     mean = sum(count.total() for count in counted) / len(counted)
     held = {word: sum(word in count for count in counted) for word in asked}
     rarity = {word: _rarity(held[word], len(counted)) for word in asked}
@@ -105,11 +103,3 @@ def _bm25(sentences: list[str], question: str) -> NDArray[np.float64]:
 
 def _rarity(held: int, count: int) -> float:
     return float(np.log(1 + (count - held + 0.5) / (held + 0.5)))
-
-
-def _stem(word: str) -> str:
-    """`word` without the commonest English endings: enough for 'cards' to meet 'card' and 'arrived' 'arrives'."""
-    for ending in ("ingly", "edly", "ing", "ies", "ied", "ed", "es", "ly", "s", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word

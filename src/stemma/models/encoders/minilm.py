@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stemma.models.encoders.encoder import Vectors
+from stemma.models.encoders.encoder import Vectors, Views
 from stemma.models.encoders.safetensors import read_float32
 from stemma.models.encoders.wordpiece import WordPiece
 
 _LAYERS, _HEADS = 6, 12
+_OPENING_LAYER = 4  # by then the first word knows its neighbours; the last layers serve the mean alone
 _NORM_EPSILON = 1e-12
 _BATCH_TOKENS = 512  # activations of one batch then stay within a core's cache
 
@@ -46,8 +47,20 @@ class MiniLMEncoder:
     def dimensions(self) -> int:
         return int(self._words.shape[1])
 
+    @property
+    def opening_dimensions(self) -> int:
+        return self.dimensions
+
+    @property
+    def sparse(self) -> bool:
+        return False
+
     def encode(self, texts: Sequence[str]) -> Vectors:
-        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        return self.views(texts).meanings
+
+    def views(self, texts: Sequence[str]) -> Views:
+        """What each text means, and its first word as the others around it make it understood."""
+        views = Views(*(np.zeros((len(texts), self.dimensions), np.float32) for _ in range(2)))
         by_length: dict[int, list[tuple[int, list[int]]]] = {}
         for place, text in enumerate(texts):
             tokens = self._tokenizer.tokens(text)
@@ -58,15 +71,23 @@ class MiniLMEncoder:
             size = max(1, _BATCH_TOKENS // length)
             for start in range(0, len(members), size):
                 batch = members[start : start + size]
-                vectors[[place for place, _ in batch]] = self._encoded(np.array([tokens for _, tokens in batch]))
-        return vectors
+                places = [place for place, _ in batch]
+                encoded = self._encoded(np.array([tokens for _, tokens in batch]))
+                views.meanings[places], views.openings[places] = encoded
+        return views
 
-    def _encoded(self, tokens: NDArray[np.int64]) -> Array:
+    def _encoded(self, tokens: NDArray[np.int64]) -> Views:
         hidden = self._norm(self._words[tokens] + self._positions[: tokens.shape[1]])
-        for layer in self._layers:
+        for layer in self._layers[:_OPENING_LAYER]:
             hidden = layer(hidden)
-        pooled = hidden.mean(axis=1)
-        return np.asarray(pooled / np.linalg.norm(pooled, axis=1, keepdims=True))
+        opening = hidden[:, 1]  # [CLS] stands before it
+        for layer in self._layers[_OPENING_LAYER:]:
+            hidden = layer(hidden)
+        return Views(_unit(hidden.mean(axis=1)), _unit(opening))
+
+
+def _unit(rows: Array) -> Array:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 class _Layer:
