@@ -24,7 +24,7 @@ from stemma.registry.prompt import Prompt
 from stemma.testing.scripted import ScriptedModel
 
 PROMPT = Prompt("Name the colour.")
-CASES = [Case({"input": f"sky {n}"}, "blue" if n % 2 else "grey", n) for n in range(1, 7)]
+CASES = [Case({"input": f"sky {n}"}, "blue" if n % 2 else "grey", n) for n in range(1, 11)]
 DOWN = ModelHTTPError(503, "scripted")
 
 
@@ -57,10 +57,11 @@ def test_each_model_has_a_row_and_its_difference_to_the_first(scope: Scope) -> N
     """Scores stand side by side on the same cases, with what they took, and the gain over the first model is paired."""
     models = Models({"good": ScriptedModel(right), "poor": ScriptedModel(blue)})
     good, poor = map(scored, report(scope, models, "good", "poor").rows)
-    assert (good.score.mean, good.score.n, good.score.missing, good.spent.total, good.difference) == (1, 6, 0, 6, None)
+    assert (good.score.mean, good.score.n, good.score.missing) == (1, 10, 0)
+    assert (good.spent.total, good.difference) == (10, None)
     assert poor.score.mean == 0.5
     assert poor.difference is not None
-    assert (poor.difference.gain, poor.difference.losses, poor.difference.n) == (-0.5, 3, 6)
+    assert (poor.difference.gain, poor.difference.losses, poor.difference.n) == (-0.5, 5, 10)
     assert good.seconds is not None
     assert good.spent.cost.tokens > 0
 
@@ -81,6 +82,15 @@ def test_what_cannot_be_asked_is_a_row_with_its_reason(scope: Scope) -> None:
     assert told.to_json()["compared_with"] == "good"
 
 
+def test_model_without_a_known_price_is_a_row_under_a_limit_on_cost(scope: Scope) -> None:
+    """A limit on cost cannot be held for a model of unknown price, which keeps that model out and no other."""
+    models = Models({"odd": ScriptedModel([], name="odd", provider="odd"), "good": ScriptedModel(right)})
+    odd, good = report(scope, models, "odd", "good", budget=Budget(money=1)).rows
+    assert isinstance(odd, Unasked)
+    assert "the price of model 'odd'" in odd.problem
+    assert scored(good).score.mean == 1
+
+
 def test_remembered_answers_keep_their_seconds(scope: Scope) -> None:
     """Asked again, the report is the same and no model is called: the time of a call is remembered with its answer."""
     model = ScriptedModel(right)
@@ -97,7 +107,7 @@ def test_progress_counts_the_answers_of_all_models(scope: Scope) -> None:
     runners: dict[str, Runner | Unasked] = {"none": Unasked("none", "missing"), "good": runner(scope, models, "good")}
     asyncio.run(portability(PROMPT, CASES, runners, progress=seen.append))
     assert seen == sorted(seen)
-    assert (seen[0], seen[-1]) == (6, 12)
+    assert (seen[0], seen[-1]) == (10, 20)
 
 
 def test_budget_is_shared_out_evenly() -> None:
@@ -118,12 +128,12 @@ def test_share_too_small_for_one_case_is_the_reason(scope: Scope) -> None:
 
 def test_answers_of_a_stand_in_are_counted_and_remembered_as_the_chains(scope: Scope) -> None:
     """A chain's answers are kept apart from its members', whoever gave them, and the report says how many stood in."""
-    a, b = ScriptedModel([DOWN, "blue"] * 3), ScriptedModel(right)
+    a, b = ScriptedModel([DOWN, "blue"] * 5), ScriptedModel(right)
     models = Models({"a": a, "b": b})
     chain = scored(report(scope, models, "a, b").rows[0])
-    assert dict(chain.stand_ins) == {"b": 3}
+    assert dict(chain.stand_ins) == {"b": 5}
     alone = scored(report(scope, models, "b").rows[0])
-    assert (dict(alone.stand_ins), len(b.calls)) == ({}, 3 + len(CASES))
+    assert (dict(alone.stand_ins), len(b.calls)) == ({}, 5 + len(CASES))
     again = scored(report(scope, Models({"a": ScriptedModel([]), "b": ScriptedModel([])}), "a,b").rows[0])
     assert again.stand_ins == chain.stand_ins
 

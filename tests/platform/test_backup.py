@@ -14,7 +14,7 @@ import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, func, select, text
 from tests.network.desks import networks_on, rule, tickets, write_desk
 
 import stemma
@@ -40,7 +40,7 @@ from stemma.platform.archive import Manifest
 from stemma.platform.backup import backup
 from stemma.platform.restore import restore
 from stemma.store import Store
-from stemma.store.schema import contents, metadata, prompt_labels, prompt_versions
+from stemma.store.schema import contents, metadata, prompt_labels, prompt_versions, runs
 from stemma.store.tables import dump
 from stemma.testing.scripted import ScriptedModel
 
@@ -145,8 +145,11 @@ def test_unfinished_runs_go_on_after_a_restore(store_url: str, target: Settings,
     assert found.unfinished == made.unfinished > 0
     restored = scope_on(Store.open(target.store))
     networks = networks_on(restored, ScriptedModel(rule))
+    with restored.read() as connection:
+        recorded = connection.execute(select(func.sum(runs.c.calls))).scalar_one()
     ended = networks.run(manifest, tickets(4))
     assert ended.resumed > 0
+    assert ended.calls == 4 * 4 - recorded < 4 * 4, "a call whose answer was in the backup was made again"
     undisturbed = networks.run(manifest, tickets(4), new=True)
     assert [end(run) for run in ended.runs] == [end(run) for run in undisturbed.runs]
     assert ended.count(RunStatus.COMPLETED) == 4

@@ -44,12 +44,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a request: a text, a refusal (`text` is then the reason), or `missing` with the failure's words."""
+    """What came of a request: a text, a refusal (`text` is then the reason), or `missing` with the failure's words.
+
+    `seconds` is how long the call took that was answered.
+    """
 
     text: str | None
     refusal: str | None = None
     missing: str | None = None
     cost: Cost = Cost()
+    seconds: float | None = None
+    stand_in: str | None = None
+    """Of models that stand in for each other, the one that answered, unless it was the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,8 @@ class Memo:
             "input_tokens": tokens[0],
             "output_tokens": tokens[1],
             "cost": float(answer.cost.money) or None,
+            "seconds": answer.seconds,
+            "stand_in": answer.stand_in,
             "created_at": at,
         }
         if connection.execute(_KEEP[connection.dialect.name], row).rowcount == 0:
@@ -150,7 +158,7 @@ class Journal:
 
 def _answer(row: Row[Any]) -> Answer:
     cost = Cost(row.input_tokens + row.output_tokens, Decimal(str(row.cost or 0)))
-    return Answer(row.output, row.refusal, cost=cost)
+    return Answer(row.output, row.refusal, cost=cost, seconds=row.seconds, stand_in=row.stand_in)
 
 
 def _keep(dialect: ModuleType) -> Any:

@@ -1,15 +1,18 @@
 """The whole of Stemma behind one object: every room, built from one settings record."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from stemma.core.clock import Clock, SystemClock
-from stemma.core.errors import InvalidInput, NotFound
+from stemma.core.errors import InvalidInput, NotConfigured, NotFound
 from stemma.ledger import Ledger, PublicKey, Signer
 from stemma.ledger.scope import Scope
+from stemma.ledger.signing import KEY_FILE
 from stemma.models.catalog import Models
+from stemma.models.names import canonical
 from stemma.platform.settings import Settings
 from stemma.registry.candidates import Candidate, Candidates
 from stemma.registry.contents import Contents
@@ -28,9 +31,11 @@ if TYPE_CHECKING:
     from stemma.evaluate.calls import Target
     from stemma.evaluate.data import Dataset
     from stemma.evaluate.memo import Memo
+    from stemma.evaluate.portability import Portability
     from stemma.evaluate.runner import Evaluation, Runner
-    from stemma.evaluate.scoring import Scorer
+    from stemma.evaluate.trial import Trial, TrialSettings
     from stemma.network import Networks
+    from stemma.network.state.memory import Memories
     from stemma.optimize.arena import Standing
     from stemma.optimize.optimizer import Assignment, OptimizationResult, Optimizer
     from stemma.optimize.settings import SearchSettings
@@ -54,7 +59,7 @@ class Stemma:
         self.store = Store.open(settings.store)
         in_memory = settings.store.rstrip("/") in ("sqlite:", "sqlite:///:memory:")
         try:
-            signer = None if in_memory else Signer.load_or_create(settings.keys_folder)
+            signer = None if in_memory else self._signer()
         except BaseException:
             self.store.close()
             raise
@@ -67,6 +72,14 @@ class Stemma:
         self.prompts = Prompts(self.scope, contents)
         self.lineage = Lineage(self.scope)
         self.public_key: PublicKey | None = None if signer is None else signer.public_key
+
+    def _signer(self) -> Signer | None:
+        """The key of this store's log. Where another machine signed it, and its key is not here, a second key's signatures
+        would make the log unverifiable: it is left unsigned until a process that has the key comes by."""
+        folder = self.settings.keys_folder
+        if not (folder / KEY_FILE).exists() and Ledger(self.store, self.clock).last_checkpoint() is not None:
+            return None
+        return Signer.load_or_create(folder)
 
     @cached_property
     def memo(self) -> "Memo":
@@ -94,7 +107,14 @@ class Stemma:
         """Networks of agents, as durable workflows."""
         from stemma.network import Networks
 
-        return Networks(self.scope, self.prompts, self.models)
+        return Networks(
+            self.scope, self.prompts, self.models, encoder=lambda size: self.models.encoder(dimensions=size)
+        )
+
+    @cached_property
+    def memories(self) -> "Memories":
+        """What agents remember across tasks, searched by meaning: with MiniLM where it is installed, else by hashed words."""
+        return self.networks.memories
 
     def close(self) -> None:
         """Signs what the audit log gained, and gives the connections back."""
@@ -120,7 +140,7 @@ class Stemma:
         from stemma.evaluate.calls import Target
 
         wanted = name or self.settings.model
-        return Target(wanted, self.models.get(wanted))
+        return Target(canonical(wanted), self.models.get(wanted))
 
     # --- what most callers do -----------------------------------------------------------------------------------------
 
@@ -128,24 +148,21 @@ class Stemma:
         self,
         prompt: Prompt,
         data: "Dataset",
+        trial: "TrialSettings | None" = None,
         *,
-        model: str | None = None,
-        scorer: "str | Scorer" = "normalised",
-        judge: str | None = None,
-        max_calls: int | None = None,
-        concurrency: int = 4,
+        budget: "Budget | None" = None,
         progress: Callable[[int], None] | None = None,
     ) -> "tuple[Evaluation, Spending]":
-        """The prompt's scores on `data`, and the calls it took. Blocks; call it from a thread where a loop runs.
+        """The prompt's scores on `data`, and what it took. Cases beyond the budget are missing, never wrong. Blocks; call
+        it from a thread where a loop runs.
 
         Raises what `Runner.evaluate` raises, and InvalidInput when the scorer cannot score the data.
         """
         import asyncio
 
-        from stemma.evaluate.budget import Budget
         from stemma.evaluate.scoring import check_cases
 
-        runner = self._runner(model, scorer, judge, budget=Budget(calls=max_calls), concurrency=concurrency)
+        runner = self._runner(trial, budget)
         check_cases(runner.scorer, data)
         evaluation = asyncio.run(runner.evaluate(prompt, data.cases, progress=progress))
         with self.scope.write() as tx:
@@ -153,66 +170,98 @@ class Stemma:
             tx.record("prompt.evaluated", subject=prompt.digest, data=told | {"scorer": runner.scorer.identity()})
         return evaluation, runner.calls.budget.spending
 
+    def portability(
+        self,
+        prompt: Prompt,
+        data: "Dataset",
+        models: Sequence[str],
+        trial: "TrialSettings | None" = None,
+        *,
+        budget: "Budget | None" = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> "Portability":
+        """How the prompt does on each of `models`, on the same cases; the one that `trial` names is not asked. Blocks.
+
+        The budget is shared out evenly among the models. One that is not configured is a row with the reason. Raises what
+        `portability` raises, NotConfigured for the judge, and InvalidInput when the scorer cannot score the data.
+        """
+        import asyncio
+
+        from stemma.evaluate.budget import Budget
+        from stemma.evaluate.portability import Unasked, portability, shares
+        from stemma.evaluate.runner import Runner
+        from stemma.evaluate.scoring import check_cases
+        from stemma.evaluate.trial import TrialSettings
+
+        named, names = trial or TrialSettings(), list(dict.fromkeys(map(canonical, models)))
+        if not names:
+            raise InvalidInput("no model is named to try the prompt on; name two or more, such as embedded")
+        if named.judge is not None:
+            self.target(named.judge)  # else it would seem to be what every model lacks
+        runners: dict[str, Runner | Unasked] = {}
+        for name, share in zip(names, shares(budget or Budget(), len(names)), strict=True):
+            try:
+                runners[name] = runner = self._runner(replace(named, model=name), share)
+                check_cases(runner.scorer, data)
+            except NotConfigured as missing:
+                runners[name] = Unasked(name, str(missing))
+        report = asyncio.run(portability(prompt, data.cases, runners, progress=progress))
+        asked = {name: runner for name, runner in runners.items() if isinstance(runner, Runner)}
+        with self.scope.write() as tx:
+            for row in report.scored:
+                runner = asked[row.model]
+                told = {"data": data.digest, "model": runner.target.identity, "n": row.score.n}
+                tx.record("prompt.evaluated", subject=prompt.digest, data=told | {"scorer": runner.scorer.identity()})
+        return report
+
     def optimize(
         self,
         assignment: "Assignment",
+        settings: "SearchSettings | None" = None,
+        trial: "TrialSettings | None" = None,
         *,
         strategy: str = "genetic",
-        model: str | None = None,
         writer: str | None = None,
-        scorer: "str | Scorer" = "normalised",
-        judge: str | None = None,
-        settings: "SearchSettings | None" = None,
         resume: str | None = None,
-        concurrency: int = 4,
         progress: "Callable[[Standing], None] | None" = None,
     ) -> "OptimizationResult":
-        """A better prompt, measured once on the held-out cases; see `Optimizer.run`. Blocks."""
+        """A better prompt, measured once on the held-out cases; see `Optimizer.run`. Blocks.
+
+        `writer` names a model that also writes prompts; the one of the environment's settings unless given.
+        """
         import asyncio
 
         from stemma.optimize.genetic import Genetic
+        from stemma.optimize.optimizer import Search
         from stemma.optimize.settings import SearchSettings
 
         strategies = {"genetic": Genetic}
         if strategy not in strategies:
             raise InvalidInput(f"strategy {strategy!r} is not known; there are: {', '.join(strategies)}")
-        writer = writer or self.settings.writer
-        return asyncio.run(
-            self.optimizer.run(
-                assignment,
-                strategies[strategy](),
-                target=self.target(model),
-                scorer=_scorer(scorer, judge),
-                settings=settings or SearchSettings(),
-                judge=None if judge is None else self.target(judge),
-                writer=None if writer is None else self.target(writer),
-                resume=resume,
-                concurrency=concurrency,
-                progress=progress,
-            )
+        named = writer or self.settings.writer
+        search = Search(
+            strategies[strategy](), settings or SearchSettings(), None if named is None else self.target(named)
         )
+        running = self.optimizer.run(assignment, search, self._trial(trial), resume=resume, progress=progress)
+        return asyncio.run(running)
 
     def judge(
         self,
         candidate: Prompt,
         incumbent: Prompt,
         data: "Dataset",
-        *,
         policy: "GatePolicy | None" = None,
+        trial: "TrialSettings | None" = None,
+        *,
         training: "Dataset | None" = None,
-        model: str | None = None,
-        scorer: "str | Scorer" = "normalised",
-        judge: str | None = None,
-        concurrency: int = 4,
     ) -> "GateVerdict":
         """The gate's verdict on `candidate` in `incumbent`'s place; see `Gate.judge`. Blocks."""
         import asyncio
 
-        from stemma.evaluate.budget import Budget
         from stemma.evaluate.scoring import check_cases
         from stemma.release import GatePolicy
 
-        runner = self._runner(model, scorer, judge, budget=Budget(), concurrency=concurrency)
+        runner = self._runner(trial, None)
         check_cases(runner.scorer, data)
         judged = self.gate.judge(candidate, incumbent, data, runner, policy=policy or GatePolicy(), training=training)
         return asyncio.run(judged)
@@ -236,17 +285,29 @@ class Stemma:
             )
         return found[-1]
 
-    def _runner(
-        self, model: str | None, scorer: "str | Scorer", judge: str | None, *, budget: "Budget", concurrency: int
-    ) -> "Runner":
+    def _runner(self, settings: "TrialSettings | None", budget: "Budget | None") -> "Runner":
+        from stemma.evaluate.budget import Budget
         from stemma.evaluate.calls import Calls
         from stemma.evaluate.memo import Journal
         from stemma.evaluate.runner import Runner
 
+        trial = self._trial(settings)
         journal = Journal(self.scope, self.memo)
-        calls = Calls(self.memo, journal, budget, self.clock, concurrency=concurrency)
-        asked = None if judge is None else self.target(judge)
-        return Runner(calls, self.target(model), _scorer(scorer, judge), judge=asked)
+        calls = Calls(self.memo, journal, budget or Budget(), self.clock, concurrency=trial.concurrency)
+        return Runner(calls, trial.target, trial.scorer, judge=trial.judge)
+
+    def _trial(self, settings: "TrialSettings | None") -> "Trial":
+        from stemma.evaluate.scorers import scorer_named
+        from stemma.evaluate.trial import Trial, TrialSettings
+
+        named = settings or TrialSettings()
+        scorer = named.scorer
+        return Trial(
+            self.target(named.model),
+            scorer_named(scorer, judge_model=named.judge) if isinstance(scorer, str) else scorer,
+            None if named.judge is None else self.target(named.judge),
+            named.concurrency,
+        )
 
 
 def open_stemma(*, models: Mapping[str, "Model"] | None = None, clock: Clock | None = None, **settings: Any) -> Stemma:
@@ -255,9 +316,3 @@ def open_stemma(*, models: Mapping[str, "Model"] | None = None, clock: Clock | N
     `models` adds pydantic-ai models under names of your own.
     """
     return Stemma(Settings.read(**settings), models=models, clock=clock)
-
-
-def _scorer(scorer: "str | Scorer", judge: str | None) -> "Scorer":
-    from stemma.evaluate.scorers import scorer_named
-
-    return scorer_named(scorer, judge_model=judge) if isinstance(scorer, str) else scorer
