@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.terminal import PROMPT, Terminal, rows
+from tests.cli.till import write_till
 
 
 @pytest.fixture
@@ -25,4 +26,11 @@ def desk(terminal: Terminal) -> Terminal:
     terminal.write("data.csv", rows())
     assert terminal("prompts", "save", "desk/triage", "triage.txt", "-m", "by hand").code == 0
     assert terminal("prompts", "label", "desk/triage", "1", "production").code == 0
+    return terminal
+
+
+@pytest.fixture
+def till(terminal: Terminal) -> Terminal:
+    """A terminal in the folder of a network without a model that asks a person before it pays; see `tests.cli.till`."""
+    write_till(terminal.folder)
     return terminal

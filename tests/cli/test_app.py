@@ -31,22 +31,35 @@ Options:
   -h, --help            Show this message and exit.
 
 Commands:
-  demo      See a prompt evolve and go to work, in a minute.
-  init      Start a project of your own.
-  doctor    Say what is missing here, and how to get it.
-  prompts   Prompts, versions, labels, lineage.
-  eval      Score a prompt on data.
-  optimize  Evolve a prompt against data.
-  gate      Judge a candidate, and release it if it passes.
-  run       Send items through a network of agents.
-  runs      What became of runs.
-  models    Models there are, and weights to install.
-  audit     The audit log: read, sign, prove.
+  demo         See a prompt evolve and go to work, in a minute.
+  init         Start a project of your own.
+  doctor       Say what is missing here, and how to get it.
+  prompts      Prompts, versions, labels, lineage.
+  eval         Score a prompt on data.
+  portability  Score a prompt on several models, side by side.
+  optimize     Evolve a prompt against data.
+  gate         Judge a candidate, and release it if it passes.
+  network      Draw a network of agents, or check it.
+  run          Send items through a network of agents.
+  runs         What became of runs.
+  people       What waits for a person, and the answers.
+  messages     Messages between agents, dead letters, inboxes.
+  worker       Serve runs and messages of every network.
+  up           Keep as many workers as the work needs.
+  memory       What agents remember across tasks.
+  models       Models there are, and weights to install.
+  audit        The audit log: read, sign, prove.
+  backup       Write the whole store to one file.
+  restore      Put a backup into an empty store, and verify it.
 """
 HEAVY = ("dbos", "jsonschema", "numpy", "pydantic_ai", "scipy", "sqlalchemy")
 GROUPS = {
     "prompts": ("save", "import", "export", "ls", "show", "log", "diff", "label", "lineage"),
-    "runs": ("ls", "show"),
+    "network": ("show", "check"),
+    "runs": ("ls", "show", "cancel", "workspace"),
+    "people": ("ls", "show", "approve", "reject", "edit", "answer"),
+    "messages": ("ls", "show", "replay", "inboxes"),
+    "memory": ("ls", "search", "forget"),
     "models": ("ls", "install"),
     "audit": ("verify", "tail", "checkpoint", "export"),
 }
@@ -76,6 +89,17 @@ def test_each_command_has_help_with_an_example(terminal: Terminal, words: tuple[
     assert f"Example: `stemma {' '.join(words)}" in " ".join(ran.out.split())
     assert "--json" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_no_help_waits_for_the_database_or_the_models() -> None:
+    """What a person reads before they type needs the options alone, whatever the command goes on to use."""
+    script = (
+        "import sys\nfrom stemma.cli.app import run\n"
+        f"for words in {COMMAND_LINES!r}:\n    assert run([*words, '--help']) == 0\n"
+        f"print('loaded', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.endswith("loaded []\n")
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"]])

@@ -20,7 +20,7 @@ def test_started_project_works_and_is_never_written_over(terminal: Terminal) -> 
         terminal("init", "my-desk").told(2).endswith("is there already, and nothing was written; choose another folder")
     )
     assert {path: path.read_bytes() for path in written} == written
-    assert terminal("init", "other", "--json").json["prompt"] == "prompts:/support/triage/1"
+    assert terminal("init", "other", "--json").json["prompts"] == ["prompts:/support/triage/1"]
 
 
 def test_project_is_not_begun_inside_a_file(terminal: Terminal) -> None:

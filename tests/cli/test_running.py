@@ -1,9 +1,15 @@
 """`stemma run` and `stemma runs` from the terminal."""
 
 import json
+import subprocess
+import sys
+import time
 
 import pytest
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import Terminal, surroundings
+
+import stemma
+from stemma.core.trust import UNTRUSTED
 
 
 @pytest.fixture
@@ -39,6 +45,76 @@ def test_runs_are_listed_and_shown_by_ids_that_can_be_copied(project: Terminal) 
     messages = project("runs", "show", line.split()[0], "--json").json["messages"]
     assert messages
     assert all({"message", "sent_at", "answer"} <= sent.keys() for sent in messages)
+
+
+def test_batch_that_waits_for_people_ends_with_the_way_on(till: Terminal) -> None:
+    """What can be done is done, what waits is counted and is no failure, and the same command goes on later."""
+    till.write("refunds.csv", "order,amount\n7,20\nlost,3\n")
+    told = till("run", "--items", "refunds.csv")
+    assert told.code == 0, told.err
+    assert "0 completed, 0 handed over, 0 failed, 2 waiting for a person" in told.out
+    assert "stemma people ls" in told.err
+    assert [line.split()[1] for line in told.out.splitlines()[1:3]] == ["asks", "asks"]
+    for question in till("people", "ls", "--json").json:
+        till("people", "approve", question["id"])
+    ran = till("run", "--items", "refunds.csv", "--json")
+    assert ran.code == 1, "one is of an order that there is not"
+    assert (ran.json["waiting"], ran.json["failed"], ran.json["resumed"]) == (1, 1, 2)
+    assert [one["asks_a_person"] for one in till("runs", "ls", "--json").json] == [False, True]
+
+
+def test_batch_may_be_told_to_wait_for_people(till: Terminal) -> None:
+    """With --wait the command goes on by itself as soon as somebody has answered."""
+    command = [sys.executable, "-m", "stemma", "run", "--set", "order=7", "--set", "amount=1", "--wait", "--json"]
+    with subprocess.Popen(command, env=surroundings(), stdout=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 40
+        for verdict in (("approve",), ("answer", "shelf")):
+            while not (waiting := till("people", "ls", "--json").json):
+                assert running.poll() is None, "it did not wait"
+                assert time.monotonic() < deadline, "nobody was asked"
+            till("people", verdict[0], waiting[0]["id"], *verdict[1:])
+        out, _ = running.communicate(timeout=40)
+    assert running.returncode == 0
+    assert json.loads(out)["completed"] == 1
+
+
+def test_cancelled_run_asks_nobody_any_more(till: Terminal) -> None:
+    """Cancelling ends the run, its messages and its questions; one that has ended stays as it is."""
+    till("run", "--set", "order=7", "--set", "amount=20")
+    [run] = till("runs", "ls", "--json").json
+    assert till("runs", "cancel", run["id"]).out == f"cancelled {run['id']}\n"
+    assert till("people", "ls", "--json").json == []
+    [message] = till("messages", "ls", "--json").json
+    assert message["status"] == "cancelled"
+    assert "cancelled: the run ended: cancelled" in till("runs", "show", run["id"]).out
+    assert "there is no run 'none'" in till("runs", "cancel", "none").told(1)
+
+
+def test_workspace_of_a_run_shows_who_wrote_what(till: Terminal) -> None:
+    """Each key has its revision, its writer and its trust; a run without any, and no run at all, are told apart."""
+    till("run", "--set", "order=7", "--set", "amount=20")
+    [run] = till("runs", "ls", "--json").json
+    assert till("runs", "workspace", run["id"]).err == f"the agents of run {run['id']} have shared nothing\n"
+    with stemma.open() as here:
+        here.networks.workspace.put(run["id"], "plan", {"steps": 2}, label=UNTRUSTED, writer="lead (7)")
+    assert till("runs", "workspace", run["id"]).out.splitlines()[1].split() == [
+        *("plan", "1", "untrusted", "lead", "(7)"),
+        *('{"steps":', "2}"),
+    ]
+    [entry] = till("runs", "workspace", run["id"], "--json").json
+    assert (entry["key"], entry["value"], entry["revision"]) == ("plan", {"steps": 2}, 1)
+    assert "there is no run 'none'" in till("runs", "workspace", "none").told(1)
+
+
+def test_detached_batch_is_left_to_workers(till: Terminal) -> None:
+    """It is written down and nothing is done; the same command, or a worker, does it."""
+    line = ("run", "counting.yaml", "--set", "number=1")
+    left = till(*line, "--detach", "--json").json
+    assert left["runs"] == 1
+    assert [run["status"] for run in till("runs", "ls", "--json").json] == ["waiting"]
+    assert till(*line, "--detach").out == f"batch {left['batch']}: 1 run for workers to do\n", "once is enough"
+    done = till(*line, "--json").json
+    assert (done["batch"], done["completed"]) == (left["batch"], 1)
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ def test_store_that_cannot_be_opened_is_named(
 
 def test_keys_that_cannot_be_written_are_named(desk: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a place for the signing key nothing begins, and the place is told."""
+    monkeypatch.setenv("STEMMA_STORE", f"sqlite:///{desk.folder}/new/stemma.db")
     monkeypatch.setenv("STEMMA_KEYS", str(desk.folder / "data.csv"))
     assert f"the signing key cannot be written to '{desk.folder}/data.csv/" in desk("prompts", "ls").told(1)
 

@@ -43,12 +43,21 @@ COMMANDS = (
     Entry("doctor", "project:doctor", "Say what is missing here, and how to get it."),
     Entry("prompts", "prompts:app", "Prompts, versions, labels, lineage."),
     Entry("eval", "evaluation:evaluate", "Score a prompt on data."),
+    Entry("portability", "portability:portability", "Score a prompt on several models, side by side."),
     Entry("optimize", "optimization:optimize", "Evolve a prompt against data."),
     Entry("gate", "gate:gate", "Judge a candidate, and release it if it passes."),
+    Entry("network", "networks:app", "Draw a network of agents, or check it."),
     Entry("run", "running:run", "Send items through a network of agents."),
     Entry("runs", "running:app", "What became of runs."),
+    Entry("people", "people:app", "What waits for a person, and the answers."),
+    Entry("messages", "messages:app", "Messages between agents, dead letters, inboxes."),
+    Entry("worker", "worker:worker", "Serve runs and messages of every network."),
+    Entry("up", "fleet:up", "Keep as many workers as the work needs."),
+    Entry("memory", "memory:app", "What agents remember across tasks."),
     Entry("models", "models:app", "Models there are, and weights to install."),
     Entry("audit", "audit:app", "The audit log: read, sign, prove."),
+    Entry("backup", "backup:backup", "Write the whole store to one file."),
+    Entry("restore", "backup:restore", "Put a backup into an empty store, and verify it."),
 )
 
 

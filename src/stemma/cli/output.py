@@ -61,10 +61,16 @@ def columns_wide(console: Console = out) -> int:
     return console.width if console.is_terminal or os.environ.get("COLUMNS") else _UNBOUNDED
 
 
-def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, fold: bool = False) -> None:
+def print_table(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    fold: bool = False,
+    styles: Sequence[str | None] = (),
+) -> None:
     """A table without frames. Only its last column gives way: cut at the terminal's edge or, with `fold`, broken.
 
-    So what people copy (names, digests, ids) belongs in the columns before, or asks for `fold`.
+    So what people copy (names, digests, ids) belongs in the columns before, or asks for `fold`. `styles` has one for each row.
     """
     cells = [[" ".join(cell.split()) for cell in row] for row in (titles, *rows)]
     widths = [max(cell_len(row[place]) for row in cells) for place in range(len(titles) - 1)]
@@ -73,7 +79,7 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, fold: b
         before = "".join(set_cell_size(cell, width + 2) for cell, width in zip(row, widths, strict=False))
         lines = wrap(row[-1], room) if fold else [cut(row[-1], room)]
         for line in lines or [""]:
-            say((before + line).rstrip(), style=None if number else "bold")
+            say((before + line).rstrip(), style=(styles[number - 1] if styles else None) if number else "bold")
             before = " " * cell_len(before)
 
 
@@ -81,6 +87,13 @@ def cut(text: str, width: int) -> str:
     """One line that takes at most so many columns, with a sign where something was left out."""
     line = " ".join(text.split())
     return line if cell_len(line) <= width else f"{set_cell_size(line, width - 1).rstrip()}…"
+
+
+def one_line(value: Any, width: int | None = None) -> str:
+    """A value that anybody may have written, on one line: what a terminal would obey instead of showing it is spelt out."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_plain)
+    shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in " ".join(text.split()))
+    return shown if width is None else cut(shown, width)
 
 
 def percent(value: float | None) -> str:

@@ -1,66 +1,62 @@
 """`stemma init` and `stemma doctor`: a place to work, and whether it works."""
 
 import platform
-import shutil
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import stemma
-from stemma.cli.examples import example_folder
+from stemma.cli.examples import NEXT, Example, copy_example
 from stemma.cli.options import Json
 from stemma.cli.output import print_json, say
-from stemma.core.errors import InvalidInput, StemmaError
+from stemma.core.errors import StemmaError
 
-_STARTER = (
-    "triage.prompt.yml",
-    "find.prompt.yml",
-    "check.prompt.yml",
-    "reply.prompt.yml",
-    "stemma.yaml",
-    "tickets.csv",
-)
+if TYPE_CHECKING:  # the rooms take a quarter of a second to import; help does without
+    from stemma.platform import Stemma
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to start; created if need be.")] = Path(),
+    example: Annotated[Example, typer.Option("--example", help="What to start from.")] = Example.SUPPORT_DESK,
     as_json: Json = False,
 ) -> None:
-    """Start a project: a prompt, data, a network's manifest and a store, to change into your own.
+    """Start a project: prompts, data, a network's manifest and a store, to change into your own.
 
     Example: `stemma init my-desk && cd my-desk`
     """
-    example = example_folder()
-    taken = [name for name in (*_STARTER, "help-centre") if (folder / name).exists()]
-    if taken:
-        raise InvalidInput(f"{folder / taken[0]} is there already, and nothing was written; choose another folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in _STARTER:
-            shutil.copyfile(example / name, folder / name)
-        shutil.copytree(example / "help-centre", folder / "help-centre")
-    except OSError as error:
-        raise InvalidInput(f"{folder} cannot be written: {error.strerror}; choose another folder") from error
+    files = copy_example(example, folder)
     with stemma.open(store=f"sqlite:///{folder.resolve()}/.stemma/stemma.db") as here:
-        from stemma.cli.options import prompt_file
-
-        saved = here.prompts.save(
-            "support/triage", prompt_file(folder / "triage.prompt.yml").prompt, message="first draft"
-        )
-        here.prompts.label("support/triage", saved.version, "production")
+        prompts = _register(here, folder)
     if as_json:
-        print_json({"folder": str(folder), "files": list(_STARTER), "prompt": saved.reference})
+        print_json({"folder": str(folder), "example": example, "files": files, "prompts": prompts})
         return
     say(f"started in {folder.resolve()}")
     say("\nNext:", style="bold")
     if folder != Path():
         say(f"  cd {folder}")
-    say("  stemma eval support/triage --data tickets.csv --input ticket --expected category")
-    say("  stemma optimize support/triage --train tickets.csv --input ticket --expected category")
-    say("  stemma run stemma.yaml --items tickets.csv --limit 5")
+    for command in NEXT[example]:
+        say(f"  {command}")
+
+
+def _register(here: "Stemma", folder: Path) -> list[str]:
+    """Saves the prompts that the manifest takes from the registry: each agent's first draft is the file named after it."""
+    from stemma.cli.options import prompt_file
+    from stemma.network import load_manifest
+    from stemma.registry.references import SCHEME, Reference
+
+    saved = []
+    for agent in load_manifest(folder / "stemma.yaml").agents:
+        if agent.prompt is not None and agent.prompt.startswith(SCHEME):
+            wanted = Reference.parse(agent.prompt)
+            draft = prompt_file(folder / f"{agent.name}.prompt.yml").prompt
+            version = here.prompts.save(wanted.name, draft, message="first draft")
+            if wanted.label is not None:
+                here.prompts.label(wanted.name, version.version, wanted.label)
+            saved.append(version.reference)
+    return saved
 
 
 @dataclass(frozen=True, slots=True)

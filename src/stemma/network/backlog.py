@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Table, exists, func, select, true
 
 from stemma.network.run import RunStatus
 from stemma.store.schema import messages, questions, runs
@@ -32,13 +32,16 @@ class Backlog:
         return self.waiting == 0 == self.running
 
 
-def backlog(connection: Connection, now: datetime) -> Backlog:
-    """What waits and runs at this moment, of every network."""
+def backlog(connection: Connection, now: datetime, batch: str | None = None) -> Backlog:
+    """What waits and runs at this moment, of every network or of one batch."""
+    within_messages: ColumnElement[bool] = true()
+    within_runs: ColumnElement[bool] = true()
+    if batch is not None:
+        within_messages, within_runs = messages.c.run.startswith(f"{batch}.", autoescape=True), runs.c.batch == batch
     # A question's id begins with that of the message that asks.
-    asked_by_run = questions.c.run == runs.c.id
     asked_by_message = (questions.c.run == messages.c.run) & questions.c.id.startswith(messages.c.id)
-    of_messages = _open(connection, messages, messages.c.sent_at, asked_by_message)
-    of_runs = _open(connection, runs, runs.c.created_at, asked_by_run)
+    of_messages = _open(connection, messages, messages.c.sent_at, within_messages, asked_by_message)
+    of_runs = _open(connection, runs, runs.c.created_at, within_runs, questions.c.run == runs.c.id)
     oldest = min((one.oldest for one in (of_messages, of_runs) if one.oldest is not None), default=None)
     return Backlog(
         of_messages.waiting + of_runs.waiting,
@@ -57,18 +60,23 @@ class _Open:
     oldest: str | None
 
 
-def _open(connection: Connection, table: Table, since: ColumnElement[str], asked: ColumnElement[bool]) -> _Open:
+def _open(
+    connection: Connection,
+    table: Table,
+    since: ColumnElement[str],
+    within: ColumnElement[bool],
+    asked: ColumnElement[bool],
+) -> _Open:
     counted = select(table.c.status, func.count().label("number"), func.min(since).label("oldest"))
-    counted = counted.where(table.c.status.in_((_WAITING, _RUNNING))).group_by(table.c.status)
+    counted = counted.where(table.c.status.in_((_WAITING, _RUNNING)), within).group_by(table.c.status)
     found = {row.status: row for row in connection.execute(counted)}
     asks = exists().where(questions.c.decided_at.is_(None), asked)
-    asking = connection.execute(
-        select(func.count()).select_from(table).where(table.c.status == _RUNNING, asks)
-    ).scalar_one()
+    those = select(func.count()).select_from(table).where(table.c.status == _RUNNING, within, asks)
+    asking: int = connection.execute(those).scalar_one()
     waiting, running = found.get(_WAITING), found.get(_RUNNING)
     return _Open(
         0 if waiting is None else waiting.number,
-        0 if running is None else running.number - asking,
+        0 if running is None else max(0, running.number - asking),
         asking,
         None if waiting is None else waiting.oldest,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from stemma.network.backlog import backlog
 from stemma.network.caller import ModelCaller
 from stemma.network.dispatch import Dispatch, set_within
 from stemma.network.records import Records
@@ -19,6 +20,7 @@ class BatchWatch:
         self._caller = caller
         self._listener = listener
         self._told = -1
+        self._rests = False
 
     async def until_ended(self, dispatch: Dispatch, *, wait: bool) -> None:
         """Comes back when every run has ended; without `wait`, also when what is left waits for people."""
@@ -26,11 +28,19 @@ class BatchWatch:
             statuses = await dispatch.in_thread(self._records.statuses, self._batch)
             self._tell(list(statuses.values()))
             left = [run for run, status in statuses.items() if not status.is_final]
-            if not left or (not wait and dispatch.waits_for_people(left)):
+            if not left or (not wait and await self._waits_for_people(dispatch)):
                 return
             await asyncio.sleep(_LEAST)
             await set_within(dispatch.ended, _PAUSE)
             dispatch.ended.clear()
+
+    async def _waits_for_people(self, dispatch: Dispatch) -> bool:
+        """Whether nothing of the batch can go on before a person has answered, whoever works on it."""
+        found = await dispatch.read(lambda connection: backlog(connection, dispatch.clock.now(), self._batch))
+        # Between two messages of a run there is a moment when nothing of it is on record but a question beside them, so
+        # that one look is not enough.
+        before, self._rests = self._rests, found.is_over and dispatch.slots.taken == 0
+        return before and self._rests
 
     def _tell(self, statuses: list[RunStatus]) -> None:
         ended = [status for status in statuses if status.is_final]

@@ -140,3 +140,15 @@ def test_limits_that_are_none(options: Mapping[str, Any]) -> None:
     """A limit of nothing, or an option that is not one, is refused when the toolbox is made."""
     with pytest.raises(InvalidInput, match=r"tool 'lab': "):
         answer(ToolSpec("lab", "code", options), Path(), "lab_run", code="1")
+
+
+def test_failure_as_a_result() -> None:
+    """Where the entry says so, what went wrong is the result of the call, for an agent that nobody can tell it."""
+    lab = ToolSpec("lab", "code", {**LAB.options, "on_failure": "return"})
+    told = answer(lab, Path(), "lab_run", code="1 / 0")
+    assert told == {
+        "value": None,
+        "printed": "",
+        "failed": "the program failed: line 1: ZeroDivisionError: division by zero",
+    }
+    assert answer(lab, Path(), "lab_run", code="1 + 1") == {"value": 2, "printed": ""}
