@@ -29,8 +29,17 @@ def test_documents_are_cut_at_headings(library: Library) -> None:
     assert library.passages == (
         Passage("cards.md", "Lost cards", "Freeze the card in the app.\n\nA new card comes in five days."),
         Passage("cards.md", "Fees", "Cash costs 2 %."),
-        Passage("deep/travel.txt", "", "Trips abroad\nneed no notice."),
+        Passage("deep/travel.txt", "", "Trips abroad need no notice."),
     )
+
+
+def test_sentences_go_on_where_a_line_was_full(tmp_path: Path) -> None:
+    """Lines of one paragraph are one line of the passage; items of a list and rows of a table keep their own."""
+    (tmp_path / "wrapped.md").write_text(
+        "Cash costs\n2 %.\n- in the app\n  or outside\n- at a bank\n\n| a |\n| b |\n\n```\nx\ny\n```"
+    )
+    (passage,) = Library.read(tmp_path).passages
+    assert passage.text == "Cash costs 2 %.\n- in the app or outside\n- at a bank\n\n| a |\n| b |\n\n```\nx\ny\n```"
 
 
 def test_long_sections_are_cut_between_paragraphs(tmp_path: Path) -> None:

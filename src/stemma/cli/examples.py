@@ -35,7 +35,7 @@ NEXT: Mapping[Example, tuple[str, ...]] = {
 }
 """What to try first in a folder that was started from an example."""
 
-_MADE = shutil.ignore_patterns(".*", "__pycache__", "reports")  # by runs of the example where it lies
+_MADE = shutil.ignore_patterns(".*", "__pycache__", "ledger", "reports")  # by runs of the examples where they lie
 
 
 def example_folder(name: str = Example.SUPPORT_DESK) -> Path:

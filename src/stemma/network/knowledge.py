@@ -17,6 +17,7 @@ _PASSAGE_WORDS = 120
 _LARGEST_BYTES = 8_000_000  # every text is pinned with the network and searched in memory
 _K1, _B = 1.2, 0.75  # the usual constants of BM25, as in Lucene
 _WORD = re.compile(r"\w+")
+_OWN_LINE = re.compile(r"(?:[-*+•>]|\d+[.)])\s|[|`]")  # of Markdown: list items, quotations, tables, fences
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
 
 
@@ -142,10 +143,23 @@ def _paragraphs(text: str) -> Iterator[str]:
             lines.append(line.strip())
             continue
         if lines:
-            yield "\n".join(lines)
+            yield _unwrapped(lines)
             lines = []
         if line.strip():
             yield line.strip()
+
+
+def _unwrapped(lines: Sequence[str]) -> str:
+    """A paragraph whose sentences go on where a line was full: a line's end is the end of a sentence to who quotes one."""
+    if lines[0].startswith("```"):
+        return "\n".join(lines)
+    unwrapped = [lines[0]]
+    for line in lines[1:]:
+        if _OWN_LINE.match(line):
+            unwrapped.append(line)
+        else:
+            unwrapped[-1] += f" {line}"
+    return "\n".join(unwrapped)
 
 
 def _words(text: str) -> list[str]:
