@@ -1,5 +1,6 @@
 """Python functions as tools."""
 
+import asyncio
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from stemma.core.errors import InvalidData, InvalidInput, NotConfigured
 from stemma.core.trust import INTERNAL, UNTRUSTED
 from stemma.network.tools.invoking import invoke
 from stemma.network.tools.tool import Effect, Tool, ToolFailed, ToolSpec
+from stemma.network.tools.toolbox import Toolbox
 
 DESK = '''
 import threading
@@ -142,6 +144,25 @@ def test_manifest_overrules(desk: Path) -> None:
 def test_plain_function_runs_in_a_thread(desk: Path) -> None:
     """A function that blocks holds up nobody else."""
     assert answer(spec("where"), desk, "pay") != threading.current_thread().name
+
+
+def test_files_of_one_folder_find_each_other(tmp_path: Path) -> None:
+    """A tool's file imports what stands beside it, and shares it with the other files there."""
+    (tmp_path / "books.py").write_text("paid = []\n")
+    body = "def {name}(order: str) -> list[str]:\n    paid.append(order)\n    return paid\n"
+    for name in ("refund", "charge"):
+        (tmp_path / f"{name}.py").write_text("from .books import paid\n\n" + body.format(name=name))
+
+    async def main() -> list[Any]:
+        specs = [ToolSpec(name, "python", {"function": f"{name}.py:{name}"}) for name in ("refund", "charge")]
+        async with Toolbox(specs, tmp_path) as toolbox:
+            tools = await toolbox.tools(["refund", "charge"])
+            return [
+                await invoke(tools[name], {"order": name}, call_in(tmp_path), max_chars=1000)
+                for name in ("refund", "charge")
+            ]
+
+    assert asyncio.run(main()) == [["refund"], ["refund", "charge"]]
 
 
 def test_functions_of_one_file_share_it(desk: Path) -> None:

@@ -66,8 +66,8 @@ def test_nothing_stays(tmp_path: Path) -> None:
     async def main() -> None:
         async with Toolbox([ToolSpec("f", "python", {"function": "tools.py:f"})], tmp_path) as toolbox:
             await toolbox.tools(["f"])
-            assert any(name.startswith("tools_m_") for name in sys.modules)
+            assert any(name.startswith("stemma_tools_") for name in sys.modules)
 
     asyncio.run(main())
-    assert not any(name.startswith("tools_m_") for name in set(sys.modules) - modules)
+    assert not any(name.startswith("stemma_tools_") for name in set(sys.modules) - modules)
     assert threading.active_count() == threads

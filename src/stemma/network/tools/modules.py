@@ -14,10 +14,13 @@ from stemma.network.marked import near
 
 
 class Modules:
-    """Loads each file once, so that the functions in it share what they keep. No other network's file is mixed up with it."""
+    """Loads each file once, so that the functions in it share what they keep. No other network's file is mixed up with it.
+
+    The files of one folder are a package: ``from .books import order`` finds ``books.py`` beside the file that says so.
+    """
 
     def __init__(self) -> None:
-        self._files: dict[Path, ModuleType] = {}
+        self._folders: dict[Path, str] = {}
 
     def function(self, reference: str, folder: Path) -> Callable[..., Any]:
         """The function at ``file.py:name``, a file in `folder`, or ``package.module:name``.
@@ -40,15 +43,23 @@ class Modules:
 
     def close(self) -> None:
         """Forgets the files."""
-        for module in self._files.values():
-            sys.modules.pop(module.__name__, None)
-        self._files.clear()
+        for package in self._folders.values():
+            for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+                del sys.modules[name]
+        self._folders.clear()
 
     def _file(self, path: Path) -> ModuleType:
         path = path.resolve()
-        if path not in self._files:
-            self._files[path] = _loaded(path)
-        return self._files[path]
+        name = f"{self._package_of(path.parent)}.{path.stem}"
+        return sys.modules[name] if name in sys.modules else _loaded(path, name)
+
+    def _package_of(self, folder: Path) -> str:
+        if folder not in self._folders:
+            package = ModuleType(new_id("stemma_tools"))
+            package.__path__ = [str(folder)]
+            sys.modules[package.__name__] = package
+            self._folders[folder] = package.__name__
+        return self._folders[folder]
 
 
 def _package(name: str) -> ModuleType:
@@ -62,10 +73,9 @@ def _package(name: str) -> ModuleType:
         raise InvalidData(name, f"cannot be imported: {type(error).__name__}: {error}") from error
 
 
-def _loaded(path: Path) -> ModuleType:
+def _loaded(path: Path, name: str) -> ModuleType:
     if not path.is_file():
         raise InvalidData(path, "is not there")
-    name = f"{path.stem}_{new_id('m')}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise InvalidData(path, "is not a Python file")

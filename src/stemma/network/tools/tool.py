@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from stemma.core.errors import StemmaError
-from stemma.core.trust import UNTRUSTED
+from stemma.core.trust import UNTRUSTED, TrustLabel
 from stemma.network.wire import Label
 
 
@@ -24,8 +24,17 @@ class Effect(StrEnum):
 class ToolFailed(StemmaError):
     """A call that came to nothing. Its message is told to the model, which may try otherwise.
 
-    The message may quote what the tool was told from outside: it carries the tool's label, as a result does.
+    The message may quote what the tool was told from outside: it carries the tool's label, as a result does, or the one
+    given here.
     """
+
+    def __init__(self, reason: str, *, label: TrustLabel | None = None) -> None:
+        self.label = label
+        super().__init__(reason)
+
+
+class TurnStopped(ToolFailed):
+    """A bound of the whole task leaves no room for the call: the turn ends with it."""
 
 
 @dataclass(frozen=True, slots=True)
