@@ -135,6 +135,15 @@ def test_what_the_text_does_not_hold_is_not_answered(model: EmbeddedModel) -> No
     assert refused.code == "not_in_text"
 
 
+@pytest.mark.parametrize(
+    "system",
+    [QUOTE, 'Quote the sentence that answers. If nothing in the context bears on the question, say "not stated".'],
+)
+def test_an_empty_context_holds_no_answer(model: EmbeddedModel, system: str) -> None:
+    """Where a search found nothing, the model says what the prompt wants said."""
+    assert model.answer(system, "Context:\n\n\nQuestion: When do cards arrive?").text == "not stated"
+
+
 def test_a_summary_quotes_in_the_order_of_the_text(model: EmbeddedModel) -> None:
     """As many sentences as were asked for, the most central ones, unchanged."""
     text = (

@@ -124,6 +124,9 @@ class Answerer:
         if question is None:
             context, question = (context, given.rest) if context else _question_apart(given.rest)
         if not context:
+            # A context that is there and empty (a search found nothing) holds no answer; one that is missing is a mistake.
+            if given.question is not None and task.unanswerable is not None:
+                return Answer(self._dressed(task, task.unanswerable), self.encoder, confidence=1.0)
             return self.refused(_NO_TEXT)
         if not question:
             return self.refused(_NO_QUESTION)

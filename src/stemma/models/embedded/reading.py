@@ -26,7 +26,8 @@ _SENTENCES = re.compile(
 )
 _UNANSWERABLE = re.compile(
     r"(?:not (?:in|found|contain\w*|answer\w*|there|present|given)|no answer|cannot be (?:found|answered)|"
-    r"doesn't|does not|unanswerable|isn't)\b[^.\n]{0,60}?\b(?:say|answer|reply|respond|return|write|output)\b"
+    r"doesn't|does not|unanswerable|isn't|nothing (?:in|there)|none of)\b"
+    r"[^.\n]{0,60}?\b(?:say|answer|reply|respond|return|write|output)\b"
     r"[^\"'“`\n]{0,20}[\"'“`](?P<words>[^\"'”`\n]{1,80})[\"'”`]",
     re.IGNORECASE,
 )
