@@ -37,7 +37,7 @@ bench: $(DEV) ## Print how fast and how large, as ratios beside the obvious alte
 	$(BIN)/python benchmarks/embedded.py --speed
 	$(BIN)/python -m benchmarks.registry
 	$(BIN)/python benchmarks/ledger.py
-	$(BIN)/python benchmarks/network.py
+	$(BIN)/python -m benchmarks.campaign --small --only request,dispatch,workers
 
 bench-agents: $(BENCH) ## What durability costs an agent, beside LangGraph, bare DBOS and pydantic-ai.
 	$(BIN)/python -m benchmarks.durable_agents $(ARGS)
@@ -46,6 +46,7 @@ bench-campaign: $(DEV) ## The long ones: accuracy, search gain over seeds, crash
 	$(BIN)/python benchmarks/embedded.py
 	$(BIN)/python benchmarks/optimizer.py --gain
 	$(BIN)/python benchmarks/optimizer.py --kill 20
+	$(BIN)/python -m benchmarks.campaign
 
 constraints: ## Write constraints.txt anew from the newest versions that fit together.
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)

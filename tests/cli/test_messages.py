@@ -8,7 +8,7 @@ RUN = ("run", "--set", "order=lost", "--set", "amount=20")
 def dead(till: Terminal) -> str:
     """The id of the one dead letter: a refund that a person approved, of an order that there is not."""
     till(*RUN)
-    till("people", "approve", "t1.1")
+    till("people", "approve", "t1-1")
     assert till(*RUN).code == 1
     [letter] = till("messages", "ls", "--dead", "--json").json
     message: str = letter["message"]["id"]
@@ -49,7 +49,7 @@ def test_dead_letter_is_replayed_with_the_command_that_began_it(till: Terminal) 
     run = ("run", "--set", "order=7", "--set", "amount=20", "--json")
     full = till.write("full", "")
     till(*run)
-    till("people", "approve", "t1.1")
+    till("people", "approve", "t1-1")
     till(*run)
     till("people", "answer", till("people", "ls", "--json").json[0]["id"], "drawer")
     assert till(*run).code == 1

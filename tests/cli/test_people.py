@@ -38,7 +38,7 @@ def test_question_shows_the_facts_and_every_way_to_answer(till: Terminal) -> Non
 def test_approved_call_is_made_and_a_choice_ends_the_run(till: Terminal) -> None:
     """A question may be named by the end of its id; the same run command goes on after each answer."""
     till(*RUN)
-    approved = till("people", "approve", "t1.1", "--reason", "receipt seen", "--json")
+    approved = till("people", "approve", "t1-1", "--reason", "receipt seen", "--json")
     assert approved.json["decision"] == {
         "verdict": "approved",
         "by": "user:ada",
@@ -58,7 +58,7 @@ def test_edited_call_is_made_with_the_persons_arguments(till: Terminal) -> None:
     """An edit may come from a file, and what was asked for is not done."""
     till(*RUN)
     till.write("less.json", '{"order": "7", "amount": "5"}')
-    assert till("people", "edit", "t1.1", "--value", "@less.json").code == 0
+    assert till("people", "edit", "t1-1", "--value", "@less.json").code == 0
     till(*RUN)
     assert asked(till)["facts"]["values"] == {"receipt": "paid 5 for 7"}
 
@@ -66,7 +66,7 @@ def test_edited_call_is_made_with_the_persons_arguments(till: Terminal) -> None:
 def test_rejected_call_is_never_made(till: Terminal) -> None:
     """The run ends with who rejected it and why."""
     till(*RUN)
-    assert till("people", "reject", "t1.1", "--reason", "paid already").code == 0
+    assert till("people", "reject", "t1-1", "--reason", "paid already").code == 0
     ran = till(*RUN, "--json")
     assert ran.code == 1
     assert "user:ada rejected it: paid already" in ran.json["results"][0]["outcome"]["reason"]
@@ -76,9 +76,9 @@ def test_rejected_call_is_never_made(till: Terminal) -> None:
     ("words", "code", "message"),
     [
         ("approve none", 1, "there is no question 'none'; list what waits with: stemma people ls"),
-        ("answer t1.1 shelf", 2, "asks whether to go on: approve it, edit it, or reject it"),
-        ("edit t1.1 --value {", 2, "--value '{' is not JSON"),
-        ("edit t1.1 --value @none.json", 2, "none.json: cannot be read"),
+        ("answer t1-1 shelf", 2, "asks whether to go on: approve it, edit it, or reject it"),
+        ("edit t1-1 --value {", 2, "--value '{' is not JSON"),
+        ("edit t1-1 --value @none.json", 2, "none.json: cannot be read"),
     ],
 )
 def test_answer_that_does_not_fit_is_one_line(till: Terminal, words: str, code: int, message: str) -> None:
@@ -91,8 +91,8 @@ def test_answer_that_does_not_fit_is_one_line(till: Terminal, words: str, code: 
 def test_second_answer_is_refused(till: Terminal) -> None:
     """A decision stands, whoever comes later."""
     till(*RUN)
-    till("people", "approve", "t1.1")
-    assert "is decided already; see: stemma people show b_" in till("people", "reject", "t1.1").told(1)
+    till("people", "approve", "t1-1")
+    assert "is decided already; see: stemma people show b_" in till("people", "reject", "t1-1").told(1)
 
 
 def test_fact_that_would_move_the_cursor_is_spelt_out(till: Terminal) -> None:

@@ -3,17 +3,22 @@
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from benchmarks.campaigns.load import Killing, killed_with_a_queue
+from benchmarks.campaigns.places import Place, Processes
+from benchmarks.campaigns.steps import killed_at_every_step, never_repeated
+from benchmarks.campaigns.takeover import zombies
 from sqlalchemy import select
 from tests.network.desks import effects
 
 from stemma.core.digests import digest
 from stemma.ledger.scope import Scope
 from stemma.network import Manifest, Networks, Run, RunStatus
-from stemma.network.inbox import deliveries
+from stemma.network.claiming import deliveries
 from stemma.network.records import Records
 from stemma.network.turn import render, shown
 from stemma.store.schema import messages
@@ -72,6 +77,52 @@ def test_peer_takes_over_from_a_killed_process(store_url: str, desk: Path, scope
     finished = [line for line in [*begun, *seen] if line.startswith("finished")]
     assert len(finished) == len(set(finished)) == TICKETS * 4
     assert effects(scope)["model.called"] == TICKETS * 4
+
+
+@pytest.mark.crash
+def test_process_that_dies_at_any_commit_changes_nothing(place: Place, processes: Processes) -> None:
+    """A hierarchy whose agents call tools, cut off around commits: values, labels, messages and effects are the same."""
+    for check in killed_at_every_step(place, processes, only=["hierarchy"], stride=7):
+        assert check.holds, check
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_call_that_may_not_be_repeated_is_never_made_twice(place: Place, processes: Processes) -> None:
+    """Where a process dies in such a call, a person says whether it happened, and the run goes on from there."""
+    for check in never_repeated(place, processes, stride=5):
+        assert check.holds, check
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_queue_outlives_its_workers(place: Place, processes: Processes) -> None:
+    """Agents with one replica take what waits for them in order, each message once in effect, whoever of the workers dies."""
+    killing = Killing(3, workers=2, pause=(0.4, 0.9), concurrency=16)
+    for check in killed_with_a_queue(place, processes, killing, agents=8, number=15):
+        assert check.holds, check
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_zombie_does_no_harm(place: Place, processes: Processes) -> None:
+    """Paused, it goes on; without its connections, or its lease alone, others do its work and it writes nothing more."""
+    for check in zombies(place, processes, paused=1.0):
+        assert not check.problems, check
+
+
+@pytest.fixture
+def place(store_url: str, tmp_path: Path) -> Place:
+    """An empty database, and the folder of its networks."""
+    made = Place(store_url, tmp_path)
+    made.effects.prepare()
+    return made
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    with Processes(tmp_path / "processes.log") as started:
+        yield started
 
 
 def _until_killed(lines: int, url: str, desk: Path) -> list[str]:

@@ -66,10 +66,10 @@ def test_question_is_listed_until_it_is_decided(asking: Scope, run: str) -> None
 def test_question_is_named_by_any_unique_part_of_its_ends(asking: Scope, run: str) -> None:
     """A whole id goes before those that it is a part of, one that waits before decided ones; else candidates are named."""
     questions = Questions(asking)
-    for end in ("1.t1", "1.t1.1", "2.t1", "3_t"):
+    for end in ("1.t1", "1.t1-1", "2.t1", "3_t"):
         put(asking, run, end)
     assert questions.get(f"{run}.1.t1").question.id == f"{run}.1.t1"
-    assert questions.get("t1.1").question.id == f"{run}.1.t1.1"
+    assert questions.get("t1-1").question.id == f"{run}.1.t1-1"
     assert questions.get("_t").question.id == f"{run}.3_t", "an underscore is itself, not any character"
     with pytest.raises(NotFound, match=rf"could mean several: {run}\.1\.t1, {run}\.2\.t1; write more of its id"):
         questions.get(".t1")

@@ -1,5 +1,7 @@
 """The record of who wrote what with which means."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from stemma import __version__
@@ -33,6 +35,14 @@ def test_a_session_keeps_all_that_its_outcome_depends_on(sessions: Sessions) -> 
     assert (opened.seed, opened.data_digest, opened.code_version) == (2**40, "ab" * 32, __version__)
     assert (opened.actor, opened.trust, opened.prompt_name) == ("user:test", UNTRUSTED, "triage")
     assert (opened.status, opened.result, opened.finished_at) == (SessionStatus.OPEN, None, None)
+
+
+def test_a_generator_is_registered_once_whoever_comes_first(scope: Scope, sessions: Sessions) -> None:
+    """Sessions of one generator that are opened at the same moment all succeed, and it is registered by one of them."""
+    with ThreadPoolExecutor(6) as threads:
+        opened = list(threads.map(lambda _: sessions.open(NewSession(GENERATOR)), range(12)))
+    assert len({session.id for session in opened}) == 12
+    assert [entry.kind for entry in scope.ledger.tail(50)].count("generator.registered") == 1
 
 
 def test_what_is_not_given_is_not_made_up(sessions: Sessions) -> None:

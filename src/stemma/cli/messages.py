@@ -101,7 +101,8 @@ def inboxes(as_json: Json = False) -> None:
 
 def print_message(message: "Message") -> None:
     """Who wrote to whom, and every part with its trust."""
-    say(f"\n{message.sender} → {message.recipient}  {message.id}", style="bold")
+    role = f" as {message.role}" if message.role else ""
+    say(f"\n{message.sender} → {message.recipient}{role}  {message.id}", style="bold")
     for part in message.parts:
         trust = part.label.integrity.name.lower()
         say(f"  {part.kind} {part.name} ({trust}): {one_line(part.value)[:300]}")

@@ -255,7 +255,7 @@ def batch_json(result: "BatchResult") -> dict[str, Any]:
 def _outcome(one: "Run") -> str:
     if one.outcome is None:
         return ""
-    newest_first = reversed(one.outcome.values.items())  # what a task came to, before what it was made of
+    newest_first = reversed(list(one.outcome.values.items()))  # what a task came to, before what it was made of
     values = "; ".join(f"{name}: {one_line(value)[:60]}" for name, value in newest_first)
     reason = one_line(one.outcome.reason or "")
     return f"{reason} ({values})" if reason and values else reason or values

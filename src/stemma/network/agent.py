@@ -79,7 +79,8 @@ class Agent:
     are the model's, on top of the prompt's, by model name. `capabilities` say what it can do, for routing and for
     orchestrators. `replicas` is how many of its messages are worked on at once, wherever; none means as many as there
     are workers for. `history` is how many of its own earlier turns in the same task it sees again. `optional` are those
-    of `reads` that may not be known yet when it is asked: they are then an empty text.
+    of `reads` that may not be known yet when it is asked: they are then an empty text. `asks` are the agents whom it may
+    ask in the middle of its turn, `publishes` the topics it may post to.
     """
 
     name: str
@@ -99,6 +100,8 @@ class Agent:
     history: int = 0
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    publishes: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def backlog(connection: Connection, now: datetime, batch: str | None = None) -> 
     if batch is not None:
         within_messages, within_runs = messages.c.run.startswith(f"{batch}.", autoescape=True), runs.c.batch == batch
     # A question's id begins with that of the message that asks.
-    asked_by_message = (questions.c.run == messages.c.run) & questions.c.id.startswith(messages.c.id)
+    asked_by_message = (questions.c.run == messages.c.run) & questions.c.id.startswith(messages.c.id + ".")
     of_messages = _open(connection, messages, messages.c.sent_at, within_messages, asked_by_message)
     of_runs = _open(connection, runs, runs.c.created_at, within_runs, questions.c.run == runs.c.id)
     oldest = min((one.oldest for one in (of_messages, of_runs) if one.oldest is not None), default=None)

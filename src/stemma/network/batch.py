@@ -5,7 +5,7 @@ import asyncio
 from stemma.network.backlog import backlog
 from stemma.network.caller import ModelCaller
 from stemma.network.dispatch import Dispatch, set_within
-from stemma.network.records import Records
+from stemma.network.records import Records, open_messages
 from stemma.network.run import Listener, RunProgress, RunStatus
 
 _LEAST, _PAUSE = 0.02, 0.2  # seconds between two looks: when runs end all the time, and when none does
@@ -23,16 +23,22 @@ class BatchWatch:
         self._rests = False
 
     async def until_ended(self, dispatch: Dispatch, *, wait: bool) -> None:
-        """Comes back when every run has ended; without `wait`, also when what is left waits for people."""
+        """Comes back when every run, and what they posted, has ended; without `wait`, also when the rest waits for people."""
         while True:
             statuses = await dispatch.in_thread(self._records.statuses, self._batch)
             self._tell(list(statuses.values()))
             left = [run for run, status in statuses.items() if not status.is_final]
-            if not left or (not wait and await self._waits_for_people(dispatch)):
+            if not left and await self._is_answered(dispatch):
+                return
+            if not wait and await self._waits_for_people(dispatch):
                 return
             await asyncio.sleep(_LEAST)
             await set_within(dispatch.ended, _PAUSE)
             dispatch.ended.clear()
+
+    async def _is_answered(self, dispatch: Dispatch) -> bool:
+        """Whether nothing is left of what runs that have ended posted to topics."""
+        return not await dispatch.read(lambda connection: open_messages(connection, self._batch))
 
     async def _waits_for_people(self, dispatch: Dispatch) -> bool:
         """Whether nothing of the batch can go on before a person has answered, whoever works on it."""

@@ -1,6 +1,7 @@
 """Briefs: prompts that one agent writes for another while a task runs. Each is stored, with its lineage, before it is used."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from stemma.core.errors import NotFound
 from stemma.core.trust import Integrity
@@ -26,44 +27,46 @@ class Briefs:
     sessions: Sessions
     candidates: Candidates
 
-    def prompted(self, network: Network, role: Role, brief: Brief, *, has_effects: bool) -> tuple[Role, Part | None]:
-        """The role with the brief behind its instructions; or unchanged, with the brief as data that it may read.
+    def write(self, network: Network, role: Role, brief: Brief, *, has_effects: bool) -> int | None:
+        """The candidate that the role's prompt with the brief in it is stored as; None for a brief that stays data.
 
-        Its label is that of everything the author had read. An agent whose tools have effects (`has_effects`) is never
+        Its label is that of everything the author had read. A role whose tools have effects (`has_effects`) is never
         instructed by words that a stranger may have chosen: there, and for an agent without a prompt, an untrusted
         brief stays data.
         """
-        told = Part(PartKind.DATA, NAME, brief.text, brief.label)
         if role.prompt is None or (has_effects and brief.label.integrity is Integrity.UNTRUSTED):
-            return role, told
-        author = network.role(brief.author)
-        words = literal(f"\n\nYour task, as {brief.author} puts it:\n{brief.text}", role.prompt.template_format)
-        prompt = replace(role.prompt, instructions=role.prompt.instructions + words)
+            return None
+        author, prompt = network.role(brief.author), _with(role, role.prompt, brief)
         problems = problems_of(prompt, role.prompt, CheckPolicy(token_cap=_LONGEST))
+        parameters: dict[str, Any] = {"message": brief.message, "agent": role.agent.name}
+        kind = "brief"
+        if role.spawned is not None:
+            kind = "role"
+            parameters |= {"role": role.spawned.name, "tools": list(role.spawned.tools)}
         session = self.sessions.open(
             NewSession(
                 Generator(
                     f"{network.name}/{brief.author}",
                     {
-                        "kind": "brief",
+                        "kind": kind,
                         "prompt": author.prompt.digest if author.prompt else None,
                         "network": network.digest,
                     },
                 ),
                 prompt_name=role.source,
                 model=author.agent.model,
-                parameters={"message": brief.message, "agent": role.agent.name},
+                parameters=parameters,
                 trust=brief.label,
             )
         )
         standing = self._standing(session, role.prompt)
-        [candidate] = self.candidates.store(session, [NewCandidate(prompt, "brief", (standing,))])
+        [candidate] = self.candidates.store(session, [NewCandidate(prompt, kind, (standing,))])
         if problems:
             self.candidates.judge(session, [(candidate, None, problems[0])])
             self.sessions.finish(session, {"candidate": candidate, "rejected": problems[0]})
-            return role, told
+            return None
         self.sessions.finish(session, {"candidate": candidate})
-        return replace(role, prompt=prompt, source=f"candidate {candidate}", trust=role.trust.join(brief.label)), None
+        return candidate
 
     def prompt(self, digest: str) -> Prompt:
         """The prompt of that digest which an agent wrote. Raises NotFound."""
@@ -78,3 +81,17 @@ class Briefs:
         if found:
             return found[0].id
         return self.candidates.store(session, [NewCandidate(prompt, "standing")])[0]
+
+
+def given(role: Role, brief: Brief, candidate: int | None) -> tuple[Role, Part | None]:
+    """The role with the brief behind its instructions, stored as that candidate; without one, as it was, with it as data."""
+    if candidate is None or role.prompt is None:
+        return role, Part(PartKind.DATA, NAME, brief.text, brief.label)
+    prompt, trust = _with(role, role.prompt, brief), role.trust.join(brief.label)
+    return replace(role, prompt=prompt, source=f"candidate {candidate}", trust=trust), None
+
+
+def _with(role: Role, prompt: Prompt, brief: Brief) -> Prompt:
+    named = "" if role.spawned is None else f"Your role is {role.spawned.name}. "
+    words = f"\n\n{named}Your task, as {brief.author} puts it:\n{brief.text}"
+    return replace(prompt, instructions=prompt.instructions + literal(words, prompt.template_format))

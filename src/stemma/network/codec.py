@@ -1,7 +1,6 @@
-"""How the durable engine writes values down: JSON with tagged types from an allow-list, never pickle."""
+"""How the durable engine writes values down: JSON with a few tagged types, never pickle."""
 
 import json
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from stemma.core.errors import InvalidInput, StemmaError
@@ -14,17 +13,12 @@ class WorkflowError(StemmaError):
 
 
 class JsonCodec:
-    """Writes and reads what workflows take and give back. Only the `types` given can be read back as themselves.
+    """Writes and reads what workflows take and give back: JSON, tuples, and of errors their words.
 
-    >>> codec = JsonCodec({})
+    >>> codec = JsonCodec()
     >>> codec.deserialize(codec.serialize({"args": ("a", 1), "kwargs": {}}))
     {'args': ('a', 1), 'kwargs': {}}
     """
-
-    def __init__(self, types: Mapping[str, type[Any]]) -> None:
-        """Each type has `to_json()` and a `from_json(content)` that is its inverse."""
-        self._readers: dict[str, Callable[[Any], Any]] = {name: kind.from_json for name, kind in types.items()}
-        self._names = {kind: name for name, kind in types.items()}
 
     def name(self) -> str:
         """What rows written this way are marked with."""
@@ -49,8 +43,6 @@ class JsonCodec:
         if kind is dict and all(type(key) is str for key in value):
             plain = {key: self._tagged(item) for key, item in value.items()}
             return {_TAG: "dict", "value": list(plain.items())} if _TAG in plain else plain
-        if kind in self._names:
-            return {_TAG: self._names[kind], "value": self._tagged(value.to_json())}
         if isinstance(value, Exception):
             return {_TAG: "error", "value": [kind.__name__, str(value)]}
         raise InvalidInput(f"a durable workflow can not carry {kind.__name__} {value!r}; it is not on the codec's list")
@@ -65,6 +57,4 @@ class JsonCodec:
             return dict(value)
         if tag == "error":
             return WorkflowError(": ".join(value))
-        if tag in self._readers:
-            return self._readers[tag](value)
         raise InvalidInput(f"a recorded workflow carries the type {tag!r}, which is not on the codec's list")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stemma.core.trust import TrustLabel
 from stemma.network.manifest import CONTEXT
 from stemma.network.message import Message
 from stemma.network.network import Role
@@ -31,10 +32,11 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An earlier turn of the same agent in the same task."""
+    """An earlier turn of the same agent in the same task; `label` is that of everything that was read for its answer."""
 
     message: Message
     answer: Any
+    label: TrustLabel
 
 
 def conversation(

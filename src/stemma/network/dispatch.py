@@ -6,8 +6,8 @@ where it happens here, and by looking for it where others are at work.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,38 +19,24 @@ from stemma.core.clock import Clock, timestamp
 from stemma.core.errors import StemmaError
 from stemma.ledger.scope import Scope, Transaction
 from stemma.network.bounds import Bounds
-from stemma.network.inbox import Address, Delivery, Posted, Turned, bury, claim, message_waits, send, standing
+from stemma.network.claiming import Delivery, Queue, claim, queue
+from stemma.network.inbox import Address, Posted, Turned, bury, return_to_sender, send, standing
 from stemma.network.journal import Superseded
 from stemma.network.message import Message
 from stemma.network.people import Decision, Question
 from stemma.network.questions import ask, decided, expire, overdue, seconds_waited
 from stemma.network.records import claim_runs, run_waits
 from stemma.network.run import Run
+from stemma.network.slots import Slots
+from stemma.network.topics import Post, publish
 from stemma.network.writer import Writer
 
 Result = TypeVar("Result")
 
-_FULL_WAIT = 0.05  # seconds before a message is offered again to an inbox that was full
-
-
-@dataclass
-class Slots:
-    """How many turns this process takes at once. One that waits for somebody else gives its slot away until it goes on."""
-
-    most: int
-    taken: int = 0
-
-    @property
-    def free(self) -> int:
-        return max(0, self.most - self.taken)
-
-    @contextmanager
-    def away(self) -> Iterator[None]:
-        self.taken -= 1
-        try:
-            yield
-        finally:
-            self.taken += 1
+_FULL_WAIT, _FULL_WAIT_MOST = (
+    0.05,
+    1.0,
+)  # seconds before a message is offered again to a full inbox; each time twice as many
 
 
 @dataclass
@@ -69,6 +55,8 @@ class Dispatch:
     """Begins the turn that answers a message; comes back when it is begun."""
     begin: Callable[[Run, bool], Awaitable[None]]
     """Begins a run; True when a process that is dead may have begun it before."""
+    drop: Callable[[str], None]
+    """Cuts the turn of a message off that nobody waits for any more, if it is taken here."""
     in_thread: Callable[..., Awaitable[Any]]
     """Calls what blocks."""
     serves: Collection[str] | None = None
@@ -78,11 +66,14 @@ class Dispatch:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a run has ended here."""
-    backlog: bool = False
-    """Whether something may wait that there was no room for."""
+    waits: bool = False
+    """Whether messages may wait that could be taken on when a turn has ended here."""
+    runs_wait: bool = False
+    """Whether runs may wait that could be begun when one has ended here."""
+    behind: bool = False
+    """Whether messages may wait only because there is no room here: those that are sent now come after them."""
     _answers: dict[str, asyncio.Future[Posted]] = field(default_factory=dict)
     _decisions: dict[str, asyncio.Future[Decision]] = field(default_factory=dict)
-    _questions: dict[str, Question] = field(default_factory=dict)
 
     @property
     def clock(self) -> Clock:
@@ -99,75 +90,115 @@ class Dispatch:
         bounds: Bounds,
         instead: Sequence[tuple[Message, Address]] = (),
         deadline: float | None = None,
+        asker: str | None = None,
     ) -> Posted:
         """Sends a message, and waits until it is answered, dead or cancelled.
 
-        After `deadline` seconds it is a dead letter, whoever is at work on it. Raises BoundMet when a bound of the run is met,
-        Superseded when the run has ended.
+        After `deadline` seconds it is a dead letter, whoever is at work on it. `asker` is the message in whose turn it is sent,
+        for one that no flow sends. Raises BoundMet when a bound of the run is met, Superseded when the run, or the asker's
+        turn, has ended.
         """
         answered = self._answers.setdefault(message.id, asyncio.get_running_loop().create_future())
+        until = None if deadline is None else self.in_seconds(deadline)
         try:
-            posted = await self._send(message, address, network, bounds=bounds, instead=instead, deadline=deadline)
+            sending = partial(
+                send,
+                message=message,
+                address=address,
+                bounds=bounds,
+                by=self.owner,
+                instead=instead,
+                deadline=until,
+                asker=asker,
+            )
+            posted = await self._send(message, address, network, sending, until)
             if posted.status.is_final:
                 return posted
-            if deadline is None:
-                return await answered
-            await asyncio.wait({answered}, timeout=deadline)
-            if not answered.done():
-                await self.writer.write(lambda tx: bury(tx, message.id, f"no answer within {deadline:g} seconds"))
-                # It may have been answered meanwhile: what is written down stands.
-                return (await self.read(lambda connection: standing(connection, [message.id])))[message.id]
-            return answered.result()
+            # One that was sent before a restart has the deadline that it was sent with.
+            while not answered.done() and (left := self._left(posted.deadline)) != 0:
+                await asyncio.wait({answered}, timeout=left)
+            if answered.done():
+                return answered.result()
+            reason = f"no answer within {deadline:g} seconds"
+            await self.writer.write(lambda tx: bury(tx, message.id, reason), about=message.run)
+            self.drop(message.id)
+            # It may have been answered meanwhile: what is written down stands.
+            return (await self.read(lambda connection: standing(connection, [message.id])))[message.id]
         finally:
-            self._answers.pop(message.id, None)
+            if self._answers.get(message.id) is answered:
+                del self._answers[message.id]
+
+    def _left(self, deadline: str | None) -> float | None:
+        """The seconds until then, zero when they are over; None for ever."""
+        if deadline is None:
+            return None
+        return max(0.0, (datetime.fromisoformat(deadline) - self.clock.now()).total_seconds())
+
+    async def publish(self, posts: Sequence[Post], *, bounds: Bounds, asker: str) -> None:
+        """Sends messages that nobody waits for, all of them or none, in the turn that answers `asker`. Raises as `ask` does."""
+        run, pause = posts[0].message.run if posts else "", _FULL_WAIT
+        while turned := await self.writer.write(
+            lambda tx: publish(tx, posts, bounds=bounds, by=self.owner, asker=asker), about=run
+        ):
+            pause = await self._turned_away(turned, pause)
+        self.waits = True
+        self.wake.set()
+
+    def in_seconds(self, seconds: float) -> str:
+        """The time so many seconds from now, as the store has it."""
+        return timestamp(self.clock.now() + timedelta(seconds=seconds))
 
     async def _send(
         self,
         message: Message,
         address: Address,
         network: str,
-        *,
-        bounds: Bounds,
-        instead: Sequence[tuple[Message, Address]],
-        deadline: float | None,
+        sending: Callable[..., Posted | Turned],
+        deadline: str | None,
     ) -> Posted:
-        until = None if deadline is None else timestamp(self.clock.now() + timedelta(seconds=deadline))
+        pause = _FULL_WAIT
         while True:
-            owner = self.owner if self.slots.free and not self.closed and self._is_served(address.inbox) else None
-            if owner is not None:
-                self.slots.taken += 1  # held while it is written down, so that no second message takes it
-            posted: Posted | Turned | None = None
-            try:
-                sending = partial(
-                    send, message=message, address=address, bounds=bounds, owner=owner, instead=instead, deadline=until
-                )
-                posted = await self.writer.write(sending)
-            finally:
-                mine = isinstance(posted, Posted) and posted.mine
-                if owner is not None and not mine:
-                    self.slots.taken -= 1
+            at_once = self._has_room_for(address.inbox)
+            # While it is written down, so that no second message takes the place.
+            with self.slots.reserved(int(at_once)):
+                posted = await self.writer.write(partial(sending, at_once=at_once), about=message.run)
+                if isinstance(posted, Posted) and posted.mine:
+                    self.slots.take(message.id)
             if isinstance(posted, Posted):
                 if posted.mine:
                     await self.deliver(Delivery(message, network, {}, 1, posted.spent))
-                else:
-                    self.backlog = True
+                elif not posted.status.is_final:
+                    self.waits = True
+                    self.behind = self.behind or not self.slots.free
                     self.wake.set()
                 return posted
-            if posted.why == "bound":
-                raise BoundMet(posted.reason)
-            if posted.why == "ended":
-                raise Superseded(posted.reason)
-            await self.clock.sleep(_FULL_WAIT)  # back-pressure: whoever sends waits until there is room
+            if posted.why == "full" and self._left(deadline) == 0:
+                returning = partial(return_to_sender, message=message, address=address, reason=posted.reason)
+                return await self.writer.write(returning, about=message.run)
+            pause = await self._turned_away(posted, pause)
+
+    async def _turned_away(self, turned: Turned, pause: float) -> float:
+        """Comes back when the message may be offered again, with how long to wait if it is turned away then, too."""
+        if turned.why == "bound":
+            raise BoundMet(turned.reason)
+        if turned.why == "ended":
+            raise Superseded(turned.reason)
+        await self.clock.sleep(pause)  # back-pressure: whoever sends waits until there is room
+        return min(2 * pause, _FULL_WAIT_MOST)
+
+    def _has_room_for(self, inbox: str) -> bool:
+        """Whether a message may be worked on here at once. Where others wait for room it does not go before them."""
+        return bool(self.slots.free) and not self.behind and not self.closed and self._is_served(inbox)
 
     def _is_served(self, inbox: str) -> bool:
         return self.serves is None or inbox in self.serves
 
-    def freed(self, slots: Slots) -> None:
+    def freed(self, slots: Slots, id: str) -> None:
         """A turn, or a run, has ended here: there is room for another."""
-        slots.taken -= 1
+        slots.release(id)
         if slots is self.run_slots:
             self.ended.set()
-        if self.backlog:
+        if self.waits or self.runs_wait:
             self.wake.set()
 
     # --- waiting ------------------------------------------------------------------------------------------------------
@@ -180,35 +211,35 @@ class Dispatch:
 
     async def decision(self, question: Question) -> Decision:
         """Puts a question before a person, unless it is there, and waits for the decision."""
-        known = await self.writer.write(lambda tx: ask(tx, question))
+        known = await self.writer.write(lambda tx: ask(tx, question), about=question.run)
         if known is not None:
             return known
         waiting = self._decisions.setdefault(question.id, asyncio.get_running_loop().create_future())
-        self._questions[question.id] = question
         try:
-            with self.run_slots.away():
+            with self.slots.resting(question.subject), self.run_slots.resting(question.run):
                 return await waiting
         finally:
-            del self._decisions[question.id], self._questions[question.id]
-
-    def waits_for_people(self, runs: Collection[str]) -> bool:
-        """Whether nothing of these runs can go on before a person has answered."""
-        asked_by = {question.run for question in self._questions.values()}
-        turns = {question.subject for question in self._questions.values()}
-        return bool(runs) and self.slots.taken == 0 and asked_by >= set(runs) and turns >= self._answers.keys()
+            if self._decisions.get(question.id) is waiting:
+                del self._decisions[question.id]
 
     async def in_time(self, work: Coroutine[Any, Any, None], run: Run, seconds: float | None) -> None:
         """Awaits `work`, the whole of `run`. Raises BoundMet once it has taken so long, waiting for people not counted."""
-        task = asyncio.ensure_future(work)
+        if seconds is None:
+            await work
+            return
+        task: asyncio.Task[None] | None = None
         try:
-            while not task.done():
-                left = None if seconds is None else seconds - await self._taken(run)
-                if left is not None and left <= 0:
+            while task is None or not task.done():
+                left = seconds - await self._taken(run)
+                if left <= 0:
                     raise BoundMet(f"the task's bound of {seconds:g} seconds is met")
+                task = task or asyncio.ensure_future(work)  # not before: an earlier process may have taken all the time
                 await asyncio.wait({task}, timeout=left)
             task.result()
         finally:
-            if not task.done():
+            if task is None:
+                work.close()
+            elif not task.done():
                 task.cancel()
                 await asyncio.wait({task})
 
@@ -230,6 +261,9 @@ class Dispatch:
     async def look(self) -> None:
         """Tells those who wait here what happened elsewhere: answers, dead letters, cancellations, decisions of people."""
         await self.look_abroad(())
+        if not self.slots.free and not self.closed:
+            ready = await self.read(lambda connection: queue(connection, self.serves, self.batch)) is Queue.READY
+            self.behind = self.behind or ready
         if self._decisions:
             if await self.read(lambda connection: overdue(connection, timestamp(self.clock.now()))):
                 await self.writer.write(expire)
@@ -245,29 +279,29 @@ class Dispatch:
         if self.closed or not (self.slots.free or self.run_slots.free):
             return
         messages_wait, runs_wait = await self.read(self._what_waits)
-        while self.slots.free and messages_wait:
-            room = self.slots.free
-            self.slots.taken += room  # held while they are claimed, so that nothing else takes them
-            taken: list[Delivery] = []
-            try:
-                taken = await self.writer.write(self._claiming(room))
-            finally:
-                self.slots.taken -= room - len(taken)
+        if messages_wait is not None:
+            self.waits = messages_wait is not Queue.EMPTY
+            self.behind = messages_wait is Queue.READY
+        while self.behind and (room := self.slots.free):
+            with self.slots.reserved(room):  # while they are claimed, so that nothing else takes the places
+                taken = await self.writer.write(self._claiming(room), alone=True)
+                for delivery in taken:
+                    self.slots.take(delivery.message.id)
             for delivery in taken:
                 await self.deliver(delivery)
-            if len(taken) < room:
-                self.backlog = False
-                break
+            self.behind = len(taken) == room
         if runs_wait and (room := self.run_slots.free):
-            begun = await self.writer.write(lambda tx: claim_runs(tx, self.owner, most=room, batch=self.batch))
-            self.run_slots.taken += len(begun)
-            self.backlog = self.backlog or len(begun) == room
+            claiming = partial(claim_runs, owner=self.owner, most=room, batch=self.batch)
+            begun = await self.writer.write(claiming, alone=True)
+            for run, _ in begun:
+                self.run_slots.take(run.id)
+            self.runs_wait = len(begun) == room
             for run, again in begun:
                 await self.begin(run, again)
 
-    def _what_waits(self, connection: Connection) -> tuple[bool, bool]:
+    def _what_waits(self, connection: Connection) -> tuple[Queue | None, bool]:
         return (
-            bool(self.slots.free) and message_waits(connection, self.serves, self.batch),
+            queue(connection, self.serves, self.batch) if self.slots.free else None,
             bool(self.run_slots.free) and run_waits(connection, self.batch),
         )
 

@@ -77,6 +77,11 @@ class Durable:
         assert self._lease is not None
         return self._lease.adopting(executor)
 
+    def check(self) -> None:
+        """Raises StoreError when others may have taken this process for dead."""
+        assert self._lease is not None
+        self._lease.check()
+
     def serve(self, workflows: Mapping[str, Workflow], main: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """Runs `main` while `workflows` can be asked for, and returns what it returns.
 
@@ -163,7 +168,7 @@ class Durable:
             "name": "stemma",
             "application_version": VERSION,
             "executor_id": self._lease.executor,
-            "serializer": cast(Serializer, JsonCodec({})),
+            "serializer": cast(Serializer, JsonCodec()),
             "enable_otlp": False,
             # Nothing here waits for its notifications; but ending takes as long as it sleeps between two looks for them.
             "notification_listener_polling_interval_sec": 0.1,

@@ -4,20 +4,21 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stemma.core.trust import join_all
-from stemma.network.briefs import Briefs
+from stemma.core.digests import digest
+from stemma.network.briefs import Briefs, given
 from stemma.network.dispatch import BoundMet, Dispatch
 from stemma.network.fitness import Fitness
 from stemma.network.inbox import Address, Posted, loads
-from stemma.network.journal import Journal, Superseded
-from stemma.network.message import Message, MessageStatus, Part, PartKind
+from stemma.network.journal import Event, Journal, Superseded
+from stemma.network.message import Message, MessageStatus, Part
 from stemma.network.network import Network, Role
 from stemma.network.people import Decision, OnTimeout, Question, Verdict
+from stemma.network.recall import remembering
 from stemma.network.run import RunStatus
 from stemma.network.state.memory import Memories
 from stemma.network.task import Brief, Load, TaskEnded
-from stemma.network.turn import MEMORY, NOTHING, Unusable, as_said, part_of
-from stemma.registry.templates import variables_of
+from stemma.network.tools.tool import Effect
+from stemma.network.turn import Unusable, part_of
 
 
 @dataclass
@@ -30,13 +31,13 @@ class RunExchange:
     briefs: Briefs
     fits: Fitness
     memories: Memories
-    has_effects: Callable[[Network, Role], Awaitable[bool]]
-    """Whether the role holds a tool that does more than read."""
+    holds: Callable[[Network, Role], Awaitable[Mapping[str, Effect]]]
+    """The tools that a role may call, by name."""
 
     async def ask(self, message: Message, *, instead: Sequence[Message] = ()) -> Part | Unusable:
         """See `Exchange.ask`. A dead letter is an answer that can not be used."""
         first, *others = [await self._remembering(one) for one in (message, *instead)]
-        addresses = [self._address(one) for one in (first, *others)]
+        addresses = [Address.of(self.network, one.recipient) for one in (first, *others)]
         try:
             posted = await self.dispatch.ask(
                 first,
@@ -55,37 +56,44 @@ class RunExchange:
             raise Superseded(posted.reason or f"message {message.id!r} was cancelled")
         if posted.reply is None:
             return Unusable(posted.reason or "there is no answer")
-        if posted.reply.stopped:
-            raise TaskEnded(RunStatus.STOPPED, posted.reply.problem or "a bound is met")
+        if posted.reply.ends is not None:
+            raise TaskEnded(posted.reply.ends, posted.reply.problem or posted.reply.ends.value)
         return part_of(self.network.role(posted.recipient or message.recipient), posted.reply)
 
-    def _address(self, message: Message) -> Address:
-        agent = self.network.role(message.recipient).agent
-        return Address(self.network.inbox_of(agent.name), agent.replicas, self.network.inbox)
-
     async def _remembering(self, message: Message) -> Message:
-        """The message with what its recipient remembers, as it is when it is first sent."""
         role = self.network.role(message.recipient)
-        recall, prompt = role.agent.memory, role.prompt
-        if recall is None or prompt is None:
-            return message
-        query = "\n".join(as_said(message.data[name]) for name in recall.query if name in message.data)
-        found = await self.dispatch.in_thread(self._search, recall.scope, query, recall.top)
-        label = join_all([NOTHING, *(memory.label for memory in found)])
-        part = Part(PartKind.DATA, MEMORY, [memory.text for memory in found], label)
-        return message.with_data(part, filled_in=MEMORY in variables_of(prompt.instructions, prompt.template_format))
+        return await remembering(message, role, self.memories, self.dispatch)
 
-    def _search(self, scope: str, query: str, top: int) -> list[Any]:
-        return self.memories.search(scope, query, top=top)
+    async def tools(self, role: Role) -> Sequence[str]:
+        """See `Exchange.tools`."""
+        return list(await self.holds(self.network, role))
 
     async def prompted(self, role: Role, brief: Brief) -> tuple[Role, Part | None]:
         """See `Exchange.prompted`."""
-        has_effects = await self.has_effects(self.network, role)
-        prompted: tuple[Role, Part | None] = await self.dispatch.in_thread(self._prompted, role, brief, has_effects)
-        return prompted
+        spawned, name = role.spawned, f"{role.agent.name}.{digest(brief.text)[:8]}"
+        step = f"{brief.message}.{name if spawned is None else spawned.name}"
+        if step not in self.journal.done:
+            candidate, events = await self._written(role, brief), list[Event]()
+            if spawned is not None:
+                data = {
+                    "role": spawned.name,
+                    "by": brief.author,
+                    "agent": role.agent.name,
+                    "candidate": candidate,
+                    "tools": list(spawned.tools),
+                    "label": brief.label.to_json(),
+                }
+                events.append(Event("role.spawned", data, subject=brief.message))
+            await self.journal.keep(step, {"candidate": candidate}, events=events)
+        return given(role, brief, self.journal.done[step]["candidate"])
 
-    def _prompted(self, role: Role, brief: Brief, has_effects: bool) -> tuple[Role, Part | None]:
-        return self.briefs.prompted(self.network, role, brief, has_effects=has_effects)
+    async def _written(self, role: Role, brief: Brief) -> int | None:
+        effects = (await self.holds(self.network, role)).values()
+        has_effects = any(effect is not Effect.READ for effect in effects)
+        candidate: int | None = await self.dispatch.in_thread(
+            lambda: self.briefs.write(self.network, role, brief, has_effects=has_effects)
+        )
+        return candidate
 
     async def once(self, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
         """See `Exchange.once`."""

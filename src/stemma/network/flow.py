@@ -66,10 +66,15 @@ class Phases:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Work for one worker. `brief` is what the orchestrator tells it; in a plan, ``{{name}}`` stands for a known value."""
+    """Work for one worker. `brief` is what the orchestrator tells it; in a plan, ``{{name}}`` stands for a known value.
+
+    With a `role`, which is no worker's name, the agent plays it for this once, with no more than these `tools` of its own.
+    """
 
     agent: str
     brief: str
+    role: str | None = None
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ class Hierarchy:
 
     The orchestrator answers with a list of assignments, ``[{"agent": …, "brief": …}]``. Where its model can only
     choose, `plans` names what it may choose from: its answer is then the name of a plan. `fan_out` is the most
-    assignments of one split.
+    assignments of one split. With `spawn`, an agent, an assignment may name a role of its own in place of a worker,
+    ``{"role": …, "brief": …, "tools": […]}``: that agent then plays it.
     """
 
     name: str
@@ -88,6 +94,7 @@ class Hierarchy:
     plans: Mapping[str, tuple[Assignment, ...]] = field(default_factory=dict)
     parallel: bool = True
     fan_out: int = 8
+    spawn: str | None = None
     kind: Literal["hierarchy"] = "hierarchy"
 
 
@@ -181,7 +188,7 @@ def parts_of(flow: Flow) -> tuple[Flow, ...]:
         case Phases():
             return tuple(member for phase in flow.phases for member in phase.agents)
         case Hierarchy():
-            ends = (Step(flow.merge),) if flow.merge else ()
+            ends = tuple(Step(name) for name in (flow.spawn, flow.merge) if name)
             return (Step(flow.orchestrator), *flow.workers, *ends)
         case Panel():
             return tuple(Step(member) for member in flow.members)

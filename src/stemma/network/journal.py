@@ -7,15 +7,17 @@ dead and comes back is turned away there, whatever it has computed in the meanti
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy import Connection, Table, bindparam, select, true, update
 
 from stemma.core.errors import StemmaError
 from stemma.ledger.scope import Transaction
 from stemma.network.bounds import Spent
-from stemma.network.inbox import answer, insert_or_ignore
+from stemma.network.inbox import SPENT, answer, insert_or_ignore
 from stemma.network.message import Message
 from stemma.network.turn import Reply
 from stemma.network.writer import Writer
@@ -59,14 +61,21 @@ class Journal:
         """Writes a step down. Raises Superseded, with nothing written, when the subject is in other hands."""
         written = json.dumps(body, ensure_ascii=False)
 
-        def work(transaction: Transaction) -> Spent | None:
-            if not _is_owner(transaction.connection, self.subject, self.run, self.owner):
-                return None
+        def work(transaction: Transaction) -> Spent:
+            connection = transaction.connection
+            charged = self._charged(connection, charge)
+            spent = _owned(connection, self.subject, self.run, self.owner)
+            if spent is None:
+                raise self._superseded()
             row = {"subject": self.subject, "step": step, "body": written, "at": transaction.at}
-            transaction.connection.execute(insert_or_ignore(transaction.connection, steps), row)
-            return self._charged(transaction, events, charge)
+            if connection.execute(_insert_step(connection.dialect.name), row).first() is None:
+                raise _KeptBefore
+            _note(transaction, self.subject, events)
+            return charged or spent
 
-        self._after(await self.writer.write(work))
+        # One that is there was written by this very call, whose commit came through and whose answer did not.
+        with suppress(_KeptBefore):
+            self.spent = await self.writer.write(work, about=self.run)
         self.done[step] = body
 
     async def answer(
@@ -74,30 +83,38 @@ class Journal:
     ) -> None:
         """Ends the turn with its last step: the reply. Raises Superseded."""
 
-        def work(transaction: Transaction) -> Spent | None:
+        def work(transaction: Transaction) -> Spent:
+            charged = self._charged(transaction.connection, charge)
             if not answer(transaction, message, reply, owner=self.owner):
-                return None
-            return self._charged(transaction, events, charge)
+                raise self._superseded()
+            _note(transaction, self.subject, events)
+            return charged or self.spent
 
-        self._after(await self.writer.write(work))
+        self.spent = await self.writer.write(work, about=self.run)
 
-    def _charged(self, transaction: Transaction, events: Sequence[Event], charge: Charge | None) -> Spent:
-        for event in events:
-            transaction.note(event.kind, subject=event.subject or self.subject, data=event.data)
+    def _charged(self, connection: Connection, charge: Charge | None) -> Spent | None:
+        # Before the message is touched: whoever ends a run locks it first, and then its messages.
         if charge is None:
-            return self.spent
+            return None
         values = {
             "key": self.run,
             "more_calls": charge.calls,
             "more_tokens": charge.tokens,
             "more_microdollars": charge.microdollars,
         }
-        return Spent(*transaction.connection.execute(_CHARGE, values).one())
+        return Spent(*connection.execute(_CHARGE, values).one())
 
-    def _after(self, spent: Spent | None) -> None:
-        if spent is None:
-            raise Superseded(f"{self.subject!r} is no longer in the hands of {self.owner!r}")
-        self.spent = spent
+    def _superseded(self) -> Superseded:
+        return Superseded(f"{self.subject!r} is no longer in the hands of {self.owner!r}")
+
+
+class _KeptBefore(Exception):
+    """The step is there."""
+
+
+def _note(transaction: Transaction, subject: str, events: Sequence[Event]) -> None:
+    for event in events:
+        transaction.note(event.kind, subject=event.subject or subject, data=event.data)
 
 
 def steps_of(connection: Connection, subject: str) -> dict[str, Any]:
@@ -106,21 +123,31 @@ def steps_of(connection: Connection, subject: str) -> dict[str, Any]:
     return {row.step: json.loads(row.body) for row in connection.execute(query)}
 
 
-def _is_owner(connection: Connection, subject: str, run: str, owner: str) -> bool:
+def _owned(connection: Connection, subject: str, run: str, owner: str) -> Spent | None:
+    """What the run has taken so far, with the subject locked; None when it is not in the owner's hands."""
     table = runs if subject == run else messages
-    query = _OWNED[table.name, connection.dialect.name]
-    return connection.execute(query, {"key": subject, "holder": owner}).first() is not None
+    row = connection.execute(_OWNED[table.name, connection.dialect.name], {"key": subject, "holder": owner}).first()
+    return None if row is None else Spent(*row)
 
 
-def _owned(table: Table, dialect: str) -> Any:
-    query = select(table.c.id).where(
-        table.c.id == bindparam("key"), table.c.owner == bindparam("holder"), table.c.status == "running"
+def _owning(table: Table, dialect: str) -> Any:
+    query = select(*SPENT).where(
+        true() if table is runs else messages.c.run == runs.c.id,
+        table.c.id == bindparam("key"),
+        table.c.owner == bindparam("holder"),
+        table.c.status == "running",
     )
-    return query.with_for_update() if dialect == "postgresql" else query  # SQLite's write lock is the whole file's
+    # SQLite's write lock is the whole file's. The key stays free, for rows that refer to it.
+    return query.with_for_update(of=table, key_share=True) if dialect == "postgresql" else query
+
+
+@lru_cache(maxsize=2)
+def _insert_step(dialect: str) -> Any:
+    return insert_or_ignore(dialect, steps).returning(steps.c.step)
 
 
 _OWNED = {
-    (table.name, dialect): _owned(table, dialect) for table in (messages, runs) for dialect in ("sqlite", "postgresql")
+    (table.name, dialect): _owning(table, dialect) for table in (messages, runs) for dialect in ("sqlite", "postgresql")
 }
 _CHARGE = (
     update(runs)

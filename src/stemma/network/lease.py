@@ -8,13 +8,14 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
-from stemma.core.errors import Conflict, StoreReadOnly
+from stemma.core.errors import Conflict, StoreError, StoreReadOnly
 from stemma.core.ids import new_id
 from stemma.network.system import system_file
 from stemma.store import Store
@@ -29,6 +30,9 @@ class Lease(Protocol):
 
     def adopting(self, executor: str) -> AbstractContextManager[bool]:
         """Whether that process is dead. While the block lasts nobody else adopts what it left."""
+
+    def check(self) -> None:
+        """Raises StoreError when it was lost, so that others may have taken over what this process works on."""
 
     def release(self) -> None: ...
 
@@ -70,6 +74,9 @@ class FileLease:
     def adopting(self, executor: str) -> Iterator[bool]:
         yield executor != self.executor
 
+    def check(self) -> None:
+        """See `Lease.check`. The operating system takes a lock back from nobody who lives."""
+
     def release(self) -> None:
         os.close(self._file)
 
@@ -82,6 +89,7 @@ class AdvisoryLease:
     def __init__(self, connection: Connection) -> None:
         self.executor = new_id("x")
         self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        self._session = self._pid()
         self._try(self.executor)
 
     @contextmanager
@@ -95,10 +103,30 @@ class AdvisoryLease:
         finally:
             self._connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _key(executor)})
 
+    def check(self) -> None:
+        """See `Lease.check`. A session that has ended took the lock with it, and a new one does not have it."""
+        try:
+            lost = self._pid() != self._session
+        except DBAPIError as error:
+            raise self._lost() from error
+        if lost:
+            raise self._lost()
+
     def release(self) -> None:
-        # The pool keeps a closed connection's session, and the lock with it.
+        with suppress(DBAPIError):  # a session that is gone has given it back
+            self._connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _key(self.executor)})
+        # The pool keeps a closed connection's session, and would hand it on.
         self._connection.invalidate()
         self._connection.close()
+
+    def _lost(self) -> StoreError:
+        return StoreError(
+            f"the store ended the session in which {self.executor!r} works, so that others go on with what it had in hand; "
+            "start it again"
+        )
+
+    def _pid(self) -> Any:
+        return self._connection.execute(text("select pg_backend_pid()")).scalar()
 
     def _try(self, executor: str) -> bool:
         return bool(

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +13,7 @@ from stemma.core.trust import UNTRUSTED
 from stemma.network.flow import Flow, Phase, Phases, Step
 from stemma.network.network import Network
 from stemma.network.run import Outcome, RunStatus
-from stemma.network.worker import Worker
+from stemma.network.worker import Worker, WorkerStopped
 
 
 class NoAnswer(StemmaError):
@@ -28,7 +28,9 @@ class Sent:
     _outcome: "Future[Outcome]"
 
     def result(self, timeout: float | None = None) -> Outcome:
-        """How it ended. Raises TimeoutError after `timeout` seconds; it goes on nevertheless."""
+        """How it ended. Raises TimeoutError after `timeout` seconds; it goes on nevertheless. Raises WorkerStopped when the
+        network was taken down before: another process that works on the store goes on with it.
+        """
         return self._outcome.result(timeout)
 
 
@@ -36,7 +38,7 @@ class LiveNetwork:
     """Agents that answer for as long as the block lasts. May be used by several threads.
 
     Every message is a task of its own, durable as soon as the call returns, bounded and audited as any run is. A
-    deadline is in seconds.
+    deadline is in seconds. When the store fails, so does the block, with the store's error; whoever waits gets WorkerStopped.
     """
 
     def __init__(self, network: Network, worker: Worker) -> None:
@@ -44,6 +46,7 @@ class LiveNetwork:
         self._worker = worker
         self._shapes: dict[tuple[Flow, tuple[str, ...]], Network] = {}
         self._up: Future[asyncio.AbstractEventLoop] = Future()
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="stemma-live", daemon=True)
 
     def __enter__(self) -> Self:
@@ -56,6 +59,8 @@ class LiveNetwork:
     ) -> None:
         self._worker.stop()
         self._thread.join()
+        if self._failure is not None and error is None:
+            raise self._failure
 
     def run(self, **values: str) -> Sent:
         """The whole flow, with these inputs."""
@@ -111,9 +116,13 @@ class LiveNetwork:
         if missing:
             raise InvalidInput(f"{missing[0]!r} is missing; needed are {', '.join(needed)}")
         network = self._shaped(flow, tuple(sorted(values)))
-        loop = self._up.result()
-        run, ended = asyncio.run_coroutine_threadsafe(self._worker.open(network, values), loop).result()
-        return Sent(run, asyncio.run_coroutine_threadsafe(_settled(ended), loop))
+        loop, opening = self._up.result(), self._worker.open(network, values)
+        try:
+            run, ended = asyncio.run_coroutine_threadsafe(opening, loop).result()
+            return Sent(run, asyncio.run_coroutine_threadsafe(_settled(ended), loop))
+        except (RuntimeError, CancelledError) as error:  # the loop is closed, or was while the run was written down
+            opening.close()
+            raise WorkerStopped(f"network {self._network.name!r} is down") from (self._failure or error)
 
     def _shaped(self, flow: Flow, inputs: tuple[str, ...]) -> Network:
         """The network with this flow; what is given from outside and not described as an input is untrusted."""
@@ -130,10 +139,11 @@ class LiveNetwork:
 
         try:
             self._worker.serve(until)
-        except BaseException as error:
-            if not self._up.done():
+        except BaseException as error:  # noqa: BLE001 - raised where the block begins, or ends
+            if self._up.done():
+                self._failure = error
+            else:
                 self._up.set_exception(error)
-            raise
 
 
 async def _settled(ended: Awaitable[Outcome]) -> Outcome:

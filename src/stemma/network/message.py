@@ -104,6 +104,13 @@ class Message:
         return replace(self, parts=(*parts, part), label=self.label.join(part.label))
 
     @property
+    def role(self) -> str | None:
+        """The role that its recipient plays for it, where another agent made one up."""
+        persona = self.parts[0].value if self.parts and self.parts[0].kind is PartKind.INSTRUCTION else None
+        role: str | None = persona.get("role") if isinstance(persona, dict) else None
+        return role
+
+    @property
     def data(self) -> Mapping[str, Any]:
         """The values of the data parts by name."""
         return {part.name: part.value for part in self.parts if part.kind is PartKind.DATA}

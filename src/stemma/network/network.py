@@ -30,11 +30,20 @@ class PromptSource(Protocol):
     def get(self, name: str) -> PromptVersion: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """A role that another agent made up for one task: its name, and which of the agent's tools it is left with."""
+
+    name: str
+    tools: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Role:
     """An agent with the prompt it acts by; none when it only calls a tool.
 
-    `source` says where the prompt came from; `trust` is the label of its author.
+    `source` says where the prompt came from; `trust` is the label of its author. `spawned` is there while the agent plays a
+    role that another made up.
     """
 
     agent: Agent
@@ -42,6 +51,11 @@ class Role:
     source: str
     trust: TrustLabel
     library: Library | None = None
+    spawned: Spawned | None = None
+
+    def may_use(self, tool: str) -> bool:
+        """Whether a tool that the agent holds may be called in this role."""
+        return self.spawned is None or tool in self.spawned.tools
 
     @property
     def output_schema(self) -> Mapping[str, Any] | None:

@@ -138,7 +138,7 @@ class Networks:
 
         network = self._pinned(manifest)
         caller = ModelCaller(self._models, self._scope.clock, concurrency=concurrency)
-        settings = WorkerSettings(concurrency, batch=f"live-{new_id('m')}")
+        settings = WorkerSettings(concurrency, batch=f"live-{new_id('m')}", patient=True)
         return LiveNetwork(network, Worker(self._rooms, caller, settings))
 
     def worker(self, settings: WorkerSettings, manifests: Sequence[Manifest] = ()) -> "Worker":

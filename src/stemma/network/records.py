@@ -20,9 +20,11 @@ from stemma.network.inbox import insert_or_ignore, post
 from stemma.network.message import Message, MessageStatus
 from stemma.network.network import Network
 from stemma.network.run import Outcome, Run, RunReport, RunStatus, Sent
+from stemma.network.writer import written
 from stemma.store.schema import messages, networks, questions, runs
 
 _OPEN = (RunStatus.WAITING.value, RunStatus.RUNNING.value)
+_UNANSWERED = (MessageStatus.WAITING.value, MessageStatus.RUNNING.value)
 
 
 class Records:
@@ -34,13 +36,14 @@ class Records:
         self._scope = scope
         self._networks: dict[str, Network] = {}
         self._kept: set[str] = set()
+        """The digests of the networks that are written down, for good."""
 
     # --- batches ------------------------------------------------------------------------------------------------------
 
     def open_batch(self, batch: str, network: Network, requests: Sequence[Mapping[str, str]]) -> None:
         """Writes one waiting run for each request. Raises Conflict when the batch is there already."""
         with self._scope.write() as transaction:
-            self.keep_network(transaction, network)
+            self._keep(transaction, network)
             rows = [
                 self._row(batch, item, network, request, transaction) for item, request in enumerate(requests, start=1)
             ]
@@ -59,9 +62,7 @@ class Records:
         *,
         owner: str,
     ) -> Run:
-        """Writes one run that `owner` works on from the start."""
-        if network.digest not in self._kept:
-            self.keep_network(transaction, network)
+        """Writes one run that `owner` works on from the start. Its network has been kept (see `keep`)."""
         row = self._row(batch, item, network, request, transaction) | {
             "status": RunStatus.RUNNING.value,
             "owner": owner,
@@ -87,8 +88,14 @@ class Records:
             "created_at": transaction.at,
         }
 
-    def keep_network(self, transaction: Transaction, network: Network) -> None:
+    def keep(self, network: Network) -> None:
         """Writes a pinned network down, unless it is there."""
+        if network.digest not in self._kept:
+            with self._scope.write() as transaction:
+                self._keep(transaction, network)
+            self._kept.add(network.digest)
+
+    def _keep(self, transaction: Transaction, network: Network) -> None:
         body = json.dumps(network.to_json(), ensure_ascii=False)
         row = {
             "digest": bytes.fromhex(network.digest),
@@ -97,9 +104,8 @@ class Records:
             "body": body,
             "created_at": transaction.at,
         }
-        transaction.connection.execute(insert_or_ignore(transaction.connection, networks), row)
+        transaction.connection.execute(insert_or_ignore(transaction.connection.dialect.name, networks), row)
         self._networks[network.digest] = network
-        self._kept.add(network.digest)
 
     def batch(self, batch: str) -> list[Run]:
         """The runs of a batch in the order of their items; none when there is no such batch."""
@@ -114,11 +120,12 @@ class Records:
             return {row.id: RunStatus(row.status) for row in found}
 
     def batches(self, prefix: str) -> dict[str, bool]:
-        """Every batch whose name begins with `prefix`, and whether all its runs have ended."""
+        """Every batch whose name begins with `prefix`, and whether all its runs, and all that they posted, have ended."""
         ended = func.sum(runs.c.status.not_in(_OPEN).cast(runs.c.item.type))
         query = select(runs.c.batch, ended == func.count()).where(runs.c.batch.startswith(prefix, autoescape=True))
         with self._scope.read() as connection:
-            return {batch: bool(complete) for batch, complete in connection.execute(query.group_by(runs.c.batch))}
+            found = connection.execute(query.group_by(runs.c.batch)).all()
+            return {batch: bool(complete) and not open_messages(connection, batch) for batch, complete in found}
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
@@ -169,15 +176,26 @@ class Records:
     # --- changes ------------------------------------------------------------------------------------------------------
 
     def cancel(self, run_id: str) -> Run:
-        """Ends a run, and everything under it, as cancelled; one that has ended stays as it is. Raises NotFound.
+        """Ends a run, and everything under it, as cancelled; of one that has ended, only what it posted. Raises NotFound.
 
         Whoever works on it is turned away at the next step; model calls in flight are finished and not recorded.
         """
-        with self._scope.write() as transaction:
+
+        def cancel(transaction: Transaction) -> None:
             _row(transaction.connection, run_id)
             outcome = Outcome(RunStatus.CANCELLED, reason=f"cancelled by {transaction.actor}")
-            end_run(transaction, run_id, outcome, owner=None)
+            if not end_run(transaction, run_id, outcome, owner=None):
+                _cancel_open(transaction, run_id, str(outcome.reason))
+
+        written(self._scope, cancel)
         return self.get(run_id)
+
+
+def open_messages(connection: Connection, batch: str) -> bool:
+    """Whether a message of the batch waits or is worked on."""
+    query = select(messages.c.seq).join(runs, runs.c.id == messages.c.run)
+    query = query.where(runs.c.batch == batch, messages.c.status.in_(_UNANSWERED)).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def run_waits(connection: Connection, batch: str | None) -> bool:
@@ -226,14 +244,20 @@ def end_run(
     } | ({"holder": owner} if owner is not None else {})
     if connection.execute(ending, values).first() is None:
         return False
-    if outcome.status is not RunStatus.COMPLETED:  # nothing of one that is complete is open
-        connection.execute(_CANCEL_MESSAGES, {"key": run_id, "why": f"the run ended: {outcome.status.value}"})
-        closed = _json({"verdict": "rejected", "by": "run"})
-        connection.execute(_CLOSE_QUESTIONS, {"key": run_id, "at": transaction.at, "closed": closed})
+    if (
+        outcome.status is not RunStatus.COMPLETED
+    ):  # of one that is complete nothing is open but what was posted to topics
+        _cancel_open(transaction, run_id, f"the run ended: {outcome.status.value}")
     if last is not None:
         post(transaction, last, status=MessageStatus.ANSWERED)
     transaction.note("run.finished", subject=run_id, data={"status": outcome.status.value})
     return True
+
+
+def _cancel_open(transaction: Transaction, run_id: str, why: str) -> None:
+    transaction.connection.execute(_CANCEL_MESSAGES, {"key": run_id, "why": why})
+    closed = _json({"verdict": "rejected", "by": "run"})
+    transaction.connection.execute(_CLOSE_QUESTIONS, {"key": run_id, "at": transaction.at, "closed": closed})
 
 
 def _row(connection: Connection, run_id: str) -> Row[Any]:
@@ -286,7 +310,7 @@ _CANCEL_MESSAGES = (
     update(messages)
     .where(
         messages.c.run == bindparam("key"),
-        messages.c.status.in_((MessageStatus.WAITING.value, MessageStatus.RUNNING.value)),
+        messages.c.status.in_(_UNANSWERED),
     )
     .values(status=MessageStatus.CANCELLED.value, reason=bindparam("why"))
 )

@@ -6,14 +6,14 @@ kept, and whatever `Task.once` has written down.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from stemma.core.errors import StemmaError
 from stemma.core.trust import TrustLabel
 from stemma.network.message import CALLER, Message, Part
-from stemma.network.network import Network, Role
+from stemma.network.network import Network, Role, Spawned
 from stemma.network.people import Decision, Question
 from stemma.network.run import RunStatus
 from stemma.network.turn import Unusable, parts_for
@@ -33,13 +33,15 @@ class TaskEnded(StemmaError):
 class Brief:
     """What one agent writes for another to act by: its words, and the message whose answer they stand in.
 
-    `label` is the join of everything that the author had read.
+    `label` is the join of everything that the author had read. `role` is there when the author made up the role that the
+    agent is to play, too.
     """
 
     text: str
     author: str
     message: str
     label: TrustLabel
+    role: Spawned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ class Exchange(Protocol):
 
     async def prompted(self, role: Role, brief: Brief) -> tuple[Role, Part | None]:
         """The role with the brief in its prompt, stored with its lineage; or as it was, with the brief as data to read."""
+
+    async def tools(self, role: Role) -> Sequence[str]:
+        """The names of the tools that the role may call. Raises ToolFailed where that can not be found out."""
 
     async def once(self, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
         """What `work` returned, JSON, the first time it was called under `key`."""
@@ -140,7 +145,7 @@ class Task:
             role = self.network.role(name)
             told: Part | None = None
             if brief is not None:
-                role, told = await self.exchange.prompted(role, brief)
+                role, told = await self.exchange.prompted(replace(role, spawned=brief.role), brief)
             parts = parts_for(role, self._known, [*([told] if told else []), *add])
             messages.append(
                 Message.compose(id, self.run, sender=sender, recipient=name, parts=parts, decided_by=self._decisive)

@@ -12,6 +12,7 @@ from stemma.network.knowledge import Passage, as_text
 from stemma.network.manifest import CONTEXT, RESERVED
 from stemma.network.message import Part, PartKind
 from stemma.network.network import Role
+from stemma.network.run import RunStatus
 from stemma.network.schemas import validator
 from stemma.network.wire import Label
 from stemma.registry.prompt import Rendered
@@ -24,23 +25,25 @@ FROM_MODEL = TrustLabel(Integrity.INTERNAL, Confidentiality.PUBLIC)
 """What a model adds to what it read: it is ours, and knows no secrets."""
 
 
+_LONGEST_REASON = 2000  # characters
+
 NOTHING = TrustLabel(Integrity.TRUSTED, Confidentiality.PUBLIC)
 """The label of an empty text: nobody chose it, and anybody may know it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a turn came to: the value and the label of everything that was read for it, or the problem that left none.
+    """What a turn came to: the value, or the problem that left none, and the label of everything that was read for it.
 
     `calls` counts the model's answers and `attempts` the requests, those to an absent provider included; `cost` is in
-    US dollars, as far as the price is known; `model` the one that spoke last. `stopped` says that a bound of the whole
-    task was the problem.
+    US dollars, as far as the price is known; `model` the one that spoke last. `ends` is there when the problem ends the whole
+    task.
     """
 
     value: Any = None
     label: Label | None = None
     problem: str | None = None
-    stopped: bool = False
+    ends: RunStatus | None = None
     model: str = ""
     calls: int = 0
     attempts: int = 0
@@ -64,10 +67,10 @@ def parts_for(role: Role, known: Mapping[str, Part], added: Sequence[Part] = ())
     comes from outside, so does the instruction: it carries the join of them all.
     """
     given = {part.name for part in added}
-    data = [known[name] if name in known else _absent(name) for name in role.agent.reads if name not in given]
+    data = [known[name] if name in known else absent(name) for name in role.agent.reads if name not in given]
     knowledge = role.agent.knowledge
     if knowledge is not None and role.library is not None:
-        query = "\n".join(as_said(part.value) for part in data if part.name in knowledge.query)
+        query = "\n".join(as_said(part.value) for part in [*data, *added] if part.name in knowledge.query)
         found = role.library.search(query, top=knowledge.top)
         data.append(Part(PartKind.DATA, CONTEXT, [passage.to_json() for passage in found], knowledge.label))
     data += added
@@ -84,6 +87,8 @@ def instruction_for(role: Role, data: Sequence[Part]) -> Part:
     for part in filled:
         label = label.join(part.label)
     persona = {"prompt": role.source, "digest": role.prompt.digest, "fills": [part.name for part in filled]}
+    if role.spawned is not None:
+        persona |= {"role": role.spawned.name, "tools": list(role.spawned.tools)}
     return Part(PartKind.INSTRUCTION, "persona", persona, label)
 
 
@@ -125,7 +130,7 @@ def as_said(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _absent(name: str) -> Part:
+def absent(name: str) -> Part:
     """An optional value that nobody has written yet."""
     return Part(PartKind.DATA, name, "", NOTHING)
 
@@ -145,4 +150,6 @@ def _misfit(value: Any, schema: Mapping[str, Any]) -> Unusable | None:
         raise InvalidInput("the output schema refers to itself without end; mend the schema") from error
     if problem is None:
         return None
-    return Unusable(f"the answer does not fit its schema at {problem.json_path}: {problem.message}")
+    # The message may quote the whole answer, however long that is.
+    said = problem.message if len(problem.message) <= _LONGEST_REASON else f"{problem.message[:_LONGEST_REASON]}…"
+    return Unusable(f"the answer does not fit its schema at {problem.json_path}: {said}")

@@ -7,48 +7,54 @@ others.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeVar
 
-from stemma.core.errors import NotConfigured, StoreError
-from stemma.core.trust import TRUSTED
+from stemma.core.errors import StemmaError, StoreError
 from stemma.network.caller import ModelCaller
-from stemma.network.conversation import Earlier
-from stemma.network.dispatch import BoundMet, Dispatch, Slots, set_within
+from stemma.network.claiming import Delivery
+from stemma.network.custody import (
+    give_back,
+    give_back_broken,
+    give_back_unbroken,
+    holder_of,
+    in_hands_of,
+    owners,
+    uncount,
+)
+from stemma.network.dispatch import Dispatch, set_within
 from stemma.network.durable import Durable, LeftUnfinished
+from stemma.network.ending import ending
+from stemma.network.equipment import Equipment
 from stemma.network.exchange import RunExchange
-from stemma.network.fitness import Fitness
-from stemma.network.inbox import Delivery, Posted, earlier, ended_runs, give_back, give_back_one, owners, status_of
+from stemma.network.inbox import Posted
 from stemma.network.journal import Journal, Superseded, steps_of
-from stemma.network.message import CALLER, PERSON, Message, MessageStatus, Part, PartKind
-from stemma.network.network import Network, Role
-from stemma.network.people import Decision, Question
+from stemma.network.message import MessageStatus, Part, PartKind
+from stemma.network.network import Network
 from stemma.network.records import end_run
 from stemma.network.rooms import Rooms, WorkerSettings
-from stemma.network.run import Outcome, Run, RunStatus
-from stemma.network.state.workspace import workspace_tools
-from stemma.network.task import Task, TaskEnded
-from stemma.network.tools.tool import Effect, Tool
-from stemma.network.tools.toolbox import Toolbox
-from stemma.network.topologies import play
-from stemma.network.turn import Reply, as_said
+from stemma.network.run import Outcome, Run
+from stemma.network.slots import Slots
+from stemma.network.task import Task
+from stemma.network.turn import Reply
 from stemma.network.turns import Turn
-from stemma.network.writer import Writer
+from stemma.network.writer import Writer, written
 
 Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
 
 _POLL_PEERS = 0.03  # seconds between two looks for what other processes did
-_POLL_ALONE = 0.1  # on SQLite only people, and commands, change anything from outside
+_POLL_ALONE = 0.04  # on SQLite only people, and commands, change anything from outside
 _RARELY = 0.2  # seconds between two looks for what people and commands did
 _TAKEOVER = 0.4  # seconds between two looks for processes that died
 
-WORKSPACE = "workspace"
-"""The built-in entry that gives an agent the tools of the run's workspace."""
+
+class WorkerStopped(StemmaError):
+    """The worker came to rest before a run had ended that it was asked about. Another goes on with it."""
 
 
 class Worker:
@@ -61,11 +67,11 @@ class Worker:
         self._durable = Durable(rooms.scope.store)
         self._runs: dict[str, tuple[Run, bool]] = {}
         self._working: dict[str, _Work] = {}
-        self._toolboxes: dict[str, Toolbox] = {}
-        self._fits: dict[str, Fitness] = {}
+        self._strays: set[str] = set()
         self._outcomes: dict[str, asyncio.Future[Outcome]] = {}
         self._items = count(1)
         self._stop: Callable[[], None] = lambda: None
+        self._hurry: Callable[[], None] = lambda: None
         self._told_to_stop = False
         self._cut_off = False
 
@@ -86,18 +92,20 @@ class Worker:
     async def open(self, network: Network, request: Mapping[str, str]) -> tuple[str, Awaitable[Outcome]]:
         """Begins a run of one item here and now; its id, and how it ends. Durable when this comes back."""
         batch, item = self._settings.batch or self._durable.executor, next(self._items)
+        records, owner = self._rooms.records, self._dispatch.owner
+        await self._durable.in_thread(records.keep, network)
         run = await self._dispatch.writer.write(
-            lambda tx: self._rooms.records.open_run(tx, batch, item, network, request, owner=self._dispatch.owner)
+            lambda tx: records.open_run(tx, batch, item, network, request, owner=owner)
         )
-        self._dispatch.run_slots.taken += 1
+        self._dispatch.run_slots.take(run.id)
         self._outcomes[run.id] = ended = asyncio.get_running_loop().create_future()
         await self._begin(run, False)
         return run.id, ended
 
     def cancel(self, run_id: str) -> None:
-        """Ends a run, and everything under it."""
+        """Ends a run, and everything under it. May be called from any thread."""
         self._rooms.records.cancel(run_id)
-        self._dispatch.wake.set()
+        self._hurry()
 
     # --- the loop -----------------------------------------------------------------------------------------------------
 
@@ -107,6 +115,9 @@ class Worker:
 
         def stop() -> None:
             loop.call_soon_threadsafe(stopping.set)
+
+        def hurry() -> None:
+            loop.call_soon_threadsafe(self._dispatch.wake.set)
 
         self._stop = stop
         if self._told_to_stop:
@@ -121,13 +132,16 @@ class Worker:
             run_slots,
             self._deliver,
             self._begin,
+            self._drop,
             self._durable.in_thread,
             serves=self._settings.serves,
             batch=self._settings.batch,
         )
         _log.info("worker %s started", self._durable.executor)
-        async with AsyncExitStack() as self._life:
-            self._life.callback(writer.close)
+        self._hurry = hurry
+        async with AsyncExitStack() as life:
+            life.callback(writer.close)
+            self._equipment = Equipment(self._rooms, self.caller, self._dispatch, life)
             await self._take_over()
             watch = [asyncio.create_task(self._look()), asyncio.create_task(self._keep_taking_over())]
             work = asyncio.create_task(until(self))
@@ -138,7 +152,7 @@ class Worker:
                     _log.info("worker %s takes on nothing more", self._durable.executor)
                     await self._finish_turns()
             finally:
-                self._stop = lambda: None  # the loop is about to be closed
+                self._stop = self._hurry = lambda: None  # the loop is about to be closed
                 for task in (work, ends, *watch):
                     task.cancel()
                 results = await asyncio.gather(work, ends, *watch, return_exceptions=True)
@@ -157,7 +171,7 @@ class Worker:
             if loop.time() >= rarely:
                 rarely = loop.time() + _RARELY
                 await dispatch.look()
-                await self._cancel_ended()
+                await self._reconcile()
             elif self._durable.has_peers:
                 await dispatch.look_abroad(self._working)
             await set_within(dispatch.wake, pause)
@@ -166,6 +180,7 @@ class Worker:
         while True:
             await asyncio.sleep(_TAKEOVER)
             if self._durable.has_peers:
+                await self._durable.in_thread(self._durable.check)
                 await self._take_over()
 
     async def _take_over(self) -> None:
@@ -182,18 +197,30 @@ class Worker:
         with self._durable.is_dead(owner) as dead:
             if not dead:
                 return 0
-            with self._rooms.scope.write() as transaction:
-                return give_back(transaction, owner)
+            return written(self._rooms.scope, lambda transaction: give_back(transaction, owner))
 
-    async def _cancel_ended(self) -> None:
-        """Cuts off what is under way here for runs that were cancelled from outside."""
-        if not self._working:
-            return
-        runs = {one.run for one in self._working.values()}
-        ended = await self._dispatch.read(lambda connection: ended_runs(connection, runs))
-        for one in list(self._working.values()):
-            if one.run in ended:
-                one.task.cancel()
+    async def _reconcile(self) -> None:
+        """Makes what is in hand here and what the store says is in these hands the same.
+
+        What the store no longer says was cancelled, buried or taken away: it is cut off. What only the store says got lost
+        between two transactions, with a connection perhaps: it is put back. Either has to be seen twice, since both change
+        while they are compared.
+        """
+        before = self._in_hand()
+        kept = await self._dispatch.read(lambda connection: in_hands_of(connection, self._dispatch.owner))
+        strays, self._strays = self._strays, before ^ kept
+        twice = strays & self._strays
+        for id in twice & self._working.keys() - kept:
+            self._working[id].task.cancel()
+        lost = twice - self._in_hand() - before
+        if lost:
+            _log.warning("%s was not in hand any more, and is put back", ", ".join(sorted(lost)))
+            await self._dispatch.writer.write(lambda tx: give_back_unbroken(tx, lost, self._dispatch.owner), alone=True)
+            self._dispatch.wake.set()
+        await self._tell_ended(self._outcomes.keys() - self._in_hand())
+
+    def _in_hand(self) -> set[str]:
+        return {*self._dispatch.slots.ids, *self._dispatch.run_slots.ids}
 
     async def _finish_turns(self) -> None:
         """Lets turns end that do not wait for people; what they lead to waits in inboxes for others."""
@@ -213,6 +240,10 @@ class Worker:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        for run, waiting in self._outcomes.items():
+            if not waiting.done():
+                waiting.set_exception(WorkerStopped(f"the worker was stopped before run {run!r} had ended"))
+        await self._dispatch.writer.write(lambda tx: uncount(tx, self._dispatch.owner), alone=True)
 
     # --- runs ---------------------------------------------------------------------------------------------------------
 
@@ -227,37 +258,44 @@ class Worker:
         try:
             return await self._worked(run_id, run_id, self._play(*begun))
         finally:
-            self._dispatch.freed(self._dispatch.run_slots)
+            self._dispatch.freed(self._dispatch.run_slots, run_id)
 
     async def _play(self, run: Run, again: bool) -> str:
-        network = await self._network(run.network)
-        done = await self._dispatch.read(lambda connection: steps_of(connection, run.id)) if again else {}
-        journal = Journal(self._dispatch.writer, run.id, run.id, self._dispatch.owner, done)
+        equipment, dispatch = self._equipment, self._dispatch
+        network = await equipment.network(run.network)
+        done = await dispatch.read(lambda connection: steps_of(connection, run.id)) if again else {}
+        journal = Journal(dispatch.writer, run.id, run.id, dispatch.owner, done)
         exchange = RunExchange(
-            self._dispatch,
+            dispatch,
             network,
             journal,
             self._rooms.briefs,
-            await self._fitness(network),
+            await equipment.fitness(network),
             self._rooms.memories,
-            self._has_effects,
+            equipment.effects,
         )
         known = {name: Part(PartKind.DATA, name, run.request[name], label) for name, label in network.inputs.items()}
         task = Task(run.id, run.id, network, known, exchange)
-        outcome, last = await _outcome(task, network, self._dispatch, run)
-        ended = await self._dispatch.writer.write(
-            lambda tx: end_run(tx, run.id, outcome, owner=self._dispatch.owner, last=last)
+        outcome, last = await ending(task, network, dispatch, run)
+        ended = await dispatch.writer.write(
+            lambda tx: end_run(tx, run.id, outcome, owner=dispatch.owner, last=last), about=run.id
         )
         if not ended:
             raise Superseded(f"run {run.id!r} has ended, or is in other hands")
-        if (waiting := self._outcomes.pop(run.id, None)) is not None:
-            waiting.set_result(outcome)
+        self._tell(run.id, outcome)
         return outcome.status.value
 
-    async def _fitness(self, network: Network) -> Fitness:
-        if network.digest not in self._fits:
-            self._fits[network.digest] = await self._durable.in_thread(self._rooms.fitness, network)
-        return self._fits[network.digest]
+    async def _tell_ended(self, runs: set[str]) -> None:
+        """Tells those who wait for runs that ended elsewhere, or were cancelled."""
+        for id in runs:
+            outcome = (await self._durable.in_thread(self._rooms.records.get, id)).outcome
+            if outcome is not None:
+                self._tell(id, outcome)
+
+    def _tell(self, run: str, outcome: Outcome) -> None:
+        waiting = self._outcomes.pop(run, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(outcome)
 
     # --- turns --------------------------------------------------------------------------------------------------------
 
@@ -265,146 +303,81 @@ class Worker:
         # A turn needs no workflow of its own: whoever takes its message on goes on with its journal.
         self._durable.spawn(self._turn(delivery))
 
+    def _drop(self, message_id: str) -> None:
+        if (working := self._working.get(message_id)) is not None:
+            working.task.cancel()
+
     async def _turn(self, delivery: Delivery) -> None:
         reply: Reply | None = None
         try:
             reply = await self._worked(delivery.message.id, delivery.message.run, self._take(delivery))
         finally:
             # Before anybody hears of the answer: whoever waits for it may send the next message to the same slot.
-            self._dispatch.freed(self._dispatch.slots)
+            self._dispatch.freed(self._dispatch.slots, delivery.message.id)
         if reply is not None:
             posted = Posted(MessageStatus.ANSWERED, reply=reply, recipient=delivery.message.recipient)
             self._dispatch.answered(delivery.message.id, posted)
 
     async def _take(self, delivery: Delivery) -> Reply:
-        message = delivery.message
-        network = await self._network(delivery.network)
-        role = await self._role(network, message)
-        journal = Journal(
-            self._dispatch.writer, message.id, message.run, self._dispatch.owner, dict(delivery.steps), delivery.spent
-        )
-        reply = await Turn(delivery, network, role, journal, self).take()
-        await self._remember(role, message, reply)
-        return reply
-
-    async def _network(self, digest: str) -> Network:
-        known = self._rooms.records.known_network(digest)
-        return known if known is not None else await self._durable.in_thread(self._rooms.records.network, digest)
-
-    async def _role(self, network: Network, message: Message) -> Role:
-        """The role as the message has it: with the prompt that another agent wrote for it, if one did."""
-        role = network.role(message.recipient)
-        persona = message.parts[0].value
-        if role.prompt is None or persona["digest"] == role.prompt.digest:
-            return role
-        prompt = await self._durable.in_thread(self._rooms.briefs.prompt, persona["digest"])
-        return Role(role.agent, prompt, persona["prompt"], message.parts[0].label, role.library)
-
-    async def _remember(self, role: Role, message: Message, reply: Reply) -> None:
-        """Keeps what the agent is to remember across tasks; once for each message and name."""
-        recall = role.agent.memory
-        if recall is None or reply.problem is not None or reply.label is None:
-            return
-        values = dict(message.data) | {role.agent.writes: reply.value}
-        for name in recall.keeps:
-            if text := as_said(values.get(name, "")).strip():
-                await self._durable.in_thread(self._keep, recall.scope, text, f"{message.id}/{name}", reply)
-
-    def _keep(self, scope: str, text: str, source: str, reply: Reply) -> None:
-        assert reply.label is not None
-        self._rooms.memories.remember(scope, text, source=source, label=reply.label)
-
-    # --- what a turn needs --------------------------------------------------------------------------------------------
-
-    async def tools(self, network: Network, role: Role) -> Mapping[str, Tool]:
-        """The tools that the role holds, and the one that it only calls."""
-        names = [*role.agent.tools, *([role.agent.calls] if role.agent.calls else [])]
-        if not names:
-            return {}
-        found = dict(await (await self._toolbox(network)).tools([name for name in names if name != WORKSPACE]))
-        if WORKSPACE in names:
-            found |= workspace_tools(self._rooms.workspace)
-        return found
-
-    async def _toolbox(self, network: Network) -> Toolbox:
-        key = f"{network.digest} {network.folder}"
-        if key not in self._toolboxes:
-            self._toolboxes[key] = await self._life.enter_async_context(Toolbox(network.tools, network.folder))
-        return self._toolboxes[key]
-
-    async def _has_effects(self, network: Network, role: Role) -> bool:
-        return any(tool.effect is not Effect.READ for tool in (await self.tools(network, role)).values())
-
-    async def history(self, role: Role, message: Message) -> Sequence[Earlier]:
-        """See `turns.Surroundings`."""
-        if not role.agent.history:
-            return ()
-        found = await self._dispatch.read(lambda connection: earlier(connection, message, role.agent.history))
-        return [Earlier(one, value) for one, value in found]
-
-    async def decision(self, question: Question) -> Decision:
-        """See `turns.Surroundings`."""
-        with self._dispatch.slots.away():
-            return await self._dispatch.decision(question)
+        message, equipment, dispatch = delivery.message, self._equipment, self._dispatch
+        network = await equipment.network(delivery.network)
+        role = await equipment.role(network, message)
+        done = dict(delivery.steps)
+        journal = Journal(dispatch.writer, message.id, message.run, dispatch.owner, done, delivery.spent)
+        return await Turn(delivery, network, role, journal, equipment).take()
 
     # --- workflows ----------------------------------------------------------------------------------------------------
 
     async def _worked(self, id: str, run: str, work: Coroutine[Any, Any, Result]) -> Result | None:
-        """The result of `work`; None when it was cut off because its run has ended, or its message was taken away."""
+        """The result of `work`; None when it was cut off because its run has ended, or its message was taken away.
+
+        What breaks is given back for another try where the worker is patient, and ends the worker where it is not.
+        """
         task = asyncio.ensure_future(work)
-        self._working[id] = _Work(run, task)
+        self._working[id] = working = _Work(run, task)
         try:
             await asyncio.wait({task})
             return task.result()
         except (Superseded, asyncio.CancelledError) as gone:
-            task.cancel()
-            status = "" if self._cut_off else await self._dispatch.read(lambda connection: status_of(connection, id))
-            if status in ("", "waiting", "running"):
-                raise LeftUnfinished from gone
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+            await self._gone(id, run, gone)
             return None
-        except (StoreError, NotConfigured):
+        except StoreError:
             raise
-        except Exception as error:
-            if not self._settings.patient:
-                raise
-            _log.exception("%s broke and is given back", id)
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            await self._dispatch.writer.write(lambda tx: give_back_one(tx, id, self._dispatch.owner, reason))
-            raise LeftUnfinished from error
+        except Exception as error:  # noqa: BLE001 - raised again, or given back with its reason
+            await self._broken(id, run, error)
+            return None
         finally:
-            del self._working[id]
+            if self._working.get(id) is working:
+                del self._working[id]
+
+    async def _gone(self, id: str, run: str, why: BaseException) -> None:
+        """Comes back when nothing is left to do about what was cut off."""
+        if self._cut_off:
+            raise LeftUnfinished from why
+        holder = await self._dispatch.read(lambda connection: holder_of(connection, id))
+        if holder == self._dispatch.owner and isinstance(why, Superseded):
+            # It is in these hands, and what it hangs on is not: its run waits for a message that was cancelled, say.
+            await self._broken(id, run, why)
+        elif holder is not None:
+            raise LeftUnfinished from why
+
+    async def _broken(self, id: str, run: str, error: Exception) -> None:
+        if not self._settings.patient:
+            raise error
+        _log.error("%s broke and is given back", id, exc_info=error)
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        again = await self._dispatch.writer.write(
+            lambda tx: give_back_broken(tx, id, self._dispatch.owner, reason), about=run, alone=True
+        )
+        self._dispatch.wake.set()
+        if again:
+            raise LeftUnfinished from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
     run: str
     task: asyncio.Task[Any]
-
-
-async def _outcome(task: Task, network: Network, dispatch: Dispatch, run: Run) -> tuple[Outcome, Message | None]:
-    """How the run ends, and the message that tells the caller, or the person who takes over."""
-    try:
-        await dispatch.in_time(play(network.flow, task), run, network.bounds.seconds)
-    except TaskEnded as end:
-        if end.status is not RunStatus.HANDED_OVER:
-            return _ended(task, end.status, end.reason), None
-        note = Part(PartKind.INSTRUCTION, "reason", end.reason, TRUSTED)
-        return _ended(task, end.status, end.reason), _last(task, PERSON, [note, *task.known.values()])
-    except BoundMet as met:
-        return _ended(task, RunStatus.STOPPED, str(met)), None
-    return _ended(task, RunStatus.COMPLETED, None), _last(task, CALLER, list(task.learned.values()))
-
-
-def _last(task: Task, recipient: str, parts: list[Part]) -> Message:
-    return Message.compose(
-        task.next_id(), task.run, sender=task.sender, recipient=recipient, parts=parts, decided_by=task.decisive
-    )
-
-
-def _ended(task: Task, status: RunStatus, reason: str | None) -> Outcome:
-    return Outcome(
-        status,
-        {name: part.value for name, part in task.learned.items()},
-        {name: part.label for name, part in task.learned.items()},
-        reason,
-    )

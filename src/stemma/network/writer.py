@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from stemma.core.errors import StoreError
 from stemma.ledger.scope import Scope, Transaction
 
 Result = TypeVar("Result")
 
 _MOST = 64  # writes in one transaction
+_ATTEMPTS = 5  # of a write by itself that the database turns away because of others
+_TURNED_AWAY = ("40001", "40P01")  # SQLSTATE: serialization failure, deadlock
 
 
 @dataclass(frozen=True, slots=True)
 class _Write:
     work: Callable[[Transaction], Any]
+    about: str
+    alone: bool
     done: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
 
@@ -34,11 +39,16 @@ class Writer:
         self._thread = threading.Thread(target=self._serve, name="stemma-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, work: Callable[[Transaction], Result]) -> Result:
-        """What `work` returned, once it is committed. Raises what it raised, with nothing of it written."""
+    async def write(self, work: Callable[[Transaction], Result], *, about: str = "", alone: bool = False) -> Result:
+        """What `work` returned, once it is committed. Raises what it raised, with nothing of it written.
+
+        `about` names the run whose row it locks. Every process goes through its runs in the order of their names, so that
+        no two wait for each other. A write that locks what is no run's goes `alone`; where the database has but one lock,
+        that makes no difference. Writes about one run are done in the order in which they were asked for.
+        """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Result] = loop.create_future()
-        self._waiting.put(_Write(work, done, loop))
+        self._waiting.put(_Write(work, about, alone and not self._scope.store.is_sqlite, done, loop))
         return await done
 
     def close(self) -> None:
@@ -58,26 +68,55 @@ class Writer:
                     ended = True
                     break
                 writes.append(more)
-            self._carry_out(writes)
+            shared = sorted((write for write in writes if not write.alone), key=lambda write: write.about)
+            if shared:
+                self._carry_out(shared)
+            for write in writes:
+                if write.alone:
+                    self._carry_out([write])
             if ended:
                 return
 
     def _carry_out(self, writes: list[_Write]) -> None:
         try:
-            with self._scope.write() as transaction:
-                results = [write.work(transaction) for write in writes]
-        except Exception as error:  # noqa: BLE001 - told to whoever asked for it; whose it is is found out one by one
-            if len(writes) == 1:
-                _settle(writes[0], None, error)
-            else:
+            results = written(self._scope, lambda tx: [write.work(tx) for write in writes], attempts=1)
+        except BaseException as error:  # noqa: BLE001 - told to whoever asked for it; whose it is is found out one by one
+            if len(writes) > 1 or _was_turned_away(error):
                 for write in writes:
-                    self._carry_out([write])
+                    self._carry_out_alone(write)
+            else:
+                _settle(writes[0], None, error)
         else:
             for write, result in zip(writes, results, strict=True):
                 _settle(write, result, None)
 
+    def _carry_out_alone(self, write: _Write) -> None:
+        try:
+            result = written(self._scope, write.work)
+        except BaseException as error:  # noqa: BLE001 - told to whoever asked for it
+            _settle(write, None, error)
+        else:
+            _settle(write, result, None)
 
-def _settle(write: _Write, result: Any, error: Exception | None) -> None:
+
+def written(scope: Scope, work: Callable[[Transaction], Result], *, attempts: int = _ATTEMPTS) -> Result:
+    """What `work` returned, in a transaction of its own; done again when the database gave others the way."""
+    while True:
+        attempts -= 1
+        try:
+            with scope.write() as transaction:
+                return work(transaction)
+        except StoreError as error:
+            if attempts <= 0 or not _was_turned_away(error):
+                raise
+
+
+def _was_turned_away(error: BaseException) -> bool:
+    """Whether the database gave others the way: nothing is wrong with the write, and nothing of it was written."""
+    return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) in _TURNED_AWAY
+
+
+def _settle(write: _Write, result: Any, error: BaseException | None) -> None:
     def settle() -> None:
         if write.done.cancelled():  # whoever waited for it is gone; what is written stays written
             return

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row, desc, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from stemma.core.digests import canonical_json, digest, thaw
 from stemma.core.errors import Conflict, NotFound
@@ -84,8 +85,10 @@ class Sessions:
             if known is None:
                 body = canonical_json(thaw(new.generator.body)).decode()
                 row = {"digest": generator, "name": new.generator.name, "body": body, "created_at": tx.at}
-                tx.connection.execute(insert(generators), row)
-                tx.record("generator.registered", subject=new.generator.digest, data={"name": new.generator.name})
+                # Another session of the same generator may be opened at this very moment, by a task beside this one.
+                inserting = (sqlite if self._scope.store.is_sqlite else postgresql).insert(generators).values(row)
+                if tx.connection.execute(inserting.on_conflict_do_nothing().returning(generators.c.digest)).first():
+                    tx.record("generator.registered", subject=new.generator.digest, data={"name": new.generator.name})
             tx.connection.execute(
                 insert(sessions),
                 {

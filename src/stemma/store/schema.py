@@ -234,6 +234,7 @@ runs = Table(
     Column("request", Text, nullable=False),
     Column("status", Text, nullable=False),  # network.run.RunStatus
     Column("owner", Text),  # executor that works on it; only its owner may write to a running run
+    Column("breaks", Integer, nullable=False, server_default="0"),  # how often it broke while it was worked on
     Column("outcome", Text),
     Column("actor", Text, nullable=False),
     Column("created_at", Text, nullable=False),
@@ -256,7 +257,7 @@ messages = Table(
     Column("run", Text, ForeignKey("runs.id"), nullable=False),
     Column("sender", Text, nullable=False),
     Column("recipient", Text, nullable=False),
-    Column("inbox", Text, nullable=False),  # network/agent; empty while it is put up for several
+    Column("inbox", Text, nullable=False),  # network/agent; network/* while it is put up for several
     Column("replicas", Integer),  # how many of the inbox are worked on at once, wherever; null for any number
     Column("body", Text, nullable=False),
     Column("status", Text, nullable=False),  # network.message.MessageStatus

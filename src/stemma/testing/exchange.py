@@ -69,6 +69,9 @@ class ScriptedExchange:
             self.briefs.append((role.agent.name, brief))
         return role, Part(PartKind.DATA, "brief", brief.text, brief.label)
 
+    async def tools(self, role: Role) -> Sequence[str]:
+        return role.agent.tools
+
     async def once(self, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
         if key not in self._kept:
             self._kept[key] = json.dumps(await work())

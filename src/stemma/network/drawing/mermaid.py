@@ -21,6 +21,7 @@ from stemma.network.flow import (
     Tie,
 )
 from stemma.network.manifest import Manifest
+from stemma.network.manifest.names import ASK
 from stemma.network.manifest.tools import spec_of
 from stemma.network.people import Interceptor
 
@@ -52,6 +53,7 @@ class _Chart:
         self._boxes: defaultdict[str, list[str]] = defaultdict(list)
         self._phase_frames: defaultdict[str, list[str]] = defaultdict(list)
         self._shared_ids: dict[tuple[str, str], str] = {}
+        self._topic_flags: dict[str, str] = {}
         self._depth = 1
 
     def draw(self) -> None:
@@ -66,6 +68,8 @@ class _Chart:
                 self._way([inputs, self._flow(flow)])
         for topic, names in self._manifest.topics.items():
             self._topic(topic, names)
+        for agent in self._manifest.agents:
+            self._colleagues(agent)
         for agent in self._manifest.agents:
             self._belongings(agent)
         for interceptor in self._manifest.interceptors:
@@ -119,10 +123,12 @@ class _Chart:
 
     def _hierarchy(self, flow: Hierarchy) -> None:
         orchestrator = self._agent(flow.orchestrator)
-        workers = [self._flow(worker) for worker in flow.workers]
+        workers = {self._flow(worker): "briefs" for worker in flow.workers}
+        if flow.spawn:
+            workers[self._agent(flow.spawn)] = "makes up roles"
         merge = self._agent(flow.merge) if flow.merge else None
-        for worker in workers:
-            self._edge(orchestrator, worker, "briefs")
+        for worker, words in workers.items():
+            self._edge(orchestrator, worker, words)
             if merge:
                 self._edge(worker, merge)
 
@@ -148,6 +154,16 @@ class _Chart:
             self._edge(box, self._person(), words, dotted=True)
         return box
 
+    def _colleagues(self, agent: Agent) -> None:
+        own = self._boxes[agent.name] or [self._agent(agent.name)]
+        for name in agent.asks:
+            for other in self._boxes[name] or [self._agent(name)]:
+                for box in own:
+                    self._edge(box, other, "asks", dotted=True)
+        for topic in agent.publishes:
+            for box in own:
+                self._edge(box, self._topic_flags[topic], "publishes", dotted=True)
+
     def _belongings(self, agent: Agent) -> None:
         for name in [*agent.tools, *([agent.calls] if agent.calls else [])]:
             spec = spec_of(name, self._manifest.tools)
@@ -167,7 +183,7 @@ class _Chart:
             self._edge(box, used, label, dotted=True)
 
     def _topic(self, topic: str, names: Sequence[str]) -> None:
-        flag = self._node(f"topic_{topic}", f'>"{_text(topic)}"]')
+        flag = self._topic_flags[topic] = self._node(f"topic_{topic}", f'>"{_text(topic)}"]')
         for name in names:
             for box in self._boxes[name] or [self._agent(name)]:
                 self._edge(flag, box, dotted=True)
@@ -177,13 +193,19 @@ class _Chart:
         match interceptor.before:
             case "tool":
                 spec = spec_of(interceptor.name.rpartition("/")[2], self._manifest.tools)
-                targets = [self._shared_ids["tool", spec.name]] if spec else []
+                targets = [self._shared_ids["tool", spec.name]] if spec else self._senders(interceptor.name)
             case "message":
                 targets = self._boxes[interceptor.name]
             case "phase":
                 targets = self._phase_frames[interceptor.name]
         for target in targets:
             self._edge(asking, target, dotted=True)
+
+    def _senders(self, name: str) -> list[str]:
+        """The agents who are asked about before they send something: `name` is a tool of colleagues, perhaps of one agent."""
+        only, _, tool = name.rpartition("/")
+        agents = [agent for agent in self._manifest.agents if (agent.asks if tool == ASK else agent.publishes)]
+        return [box for agent in agents if only in ("", agent.name) for box in self._boxes[agent.name]]
 
     def _person(self) -> str:
         return self._shared("person", "", '(["a person"])')

@@ -28,7 +28,7 @@ def outline(manifest: Manifest) -> tuple[str, ...]:
     rows = [(top.name, top.words), *_rows(top.grown, "")]
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {_one_line(words)}".rstrip() for name, words in rows]
-    for title, entries in _sections(manifest, agents).items():
+    for title, entries in _sections(manifest).items():
         if entries:
             lines += ["", title, *(f"  {_one_line(entry)}" for entry in entries)]
     return tuple(lines)
@@ -57,6 +57,9 @@ def _branch(flow: Flow, agents: Mapping[str, Agent]) -> Branch:
         grown[0] = _as("splits", grown[0])
         if flow.merge:
             grown[-1] = _as("merges", grown[-1])
+        if flow.spawn:
+            at = len(flow.workers) + 1
+            grown[at] = _as("plays roles", grown[at])
     if isinstance(flow, Route | OpenTopic):
         last = grown.pop() if flow.otherwise else Branch("a person", "")
         again = any(one.name == last.name for one in grown)
@@ -81,16 +84,20 @@ def _work(agent: Agent) -> str:
     words += [f"searches {agent.knowledge.folder}"] if agent.knowledge else []
     words += [f"remembers {agent.memory.scope}"] if agent.memory else []
     words += [f"tools {', '.join(agent.tools)}"] if agent.tools else []
+    words += [f"asks {', '.join(agent.asks)}"] if agent.asks else []
+    words += [f"publishes {', '.join(agent.publishes)}"] if agent.publishes else []
     words += [f"{agent.replicas} at a time"] if agent.replicas else []
     words += [f"if {in_words(agent.when)}, else a person: {agent.when.otherwise}"] if agent.when else []
     return " · ".join(words)
 
 
-def _sections(manifest: Manifest, agents: Mapping[str, Agent]) -> dict[str, Iterable[str]]:
+def _sections(manifest: Manifest) -> dict[str, Iterable[str]]:
     asked_for = {*agents_of(manifest.flow)}
-    waiting = [agent for agent in manifest.agents if agent.name not in asked_for]
+    subscribed = {name for names in manifest.topics.values() for name in names}
+    waiting = {agent.name: f"{agent.name}: {_work(agent)}" for agent in manifest.agents if agent.name not in asked_for}
     return {
-        "agents that only topics ask": [f"{agent.name}: {_work(agents[agent.name])}" for agent in waiting],
+        "agents that only topics ask": [words for name, words in waiting.items() if name in subscribed],
+        "agents that only colleagues ask": [words for name, words in waiting.items() if name not in subscribed],
         "people are asked": [asked(interceptor) for interceptor in manifest.interceptors],
         "tools": [_tool(spec) for spec in manifest.tools],
         "topics": [f"{topic} → {', '.join(names)}" for topic, names in manifest.topics.items()],

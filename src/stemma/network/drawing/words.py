@@ -19,7 +19,8 @@ def rule_of(flow: Flow) -> str:
         case Hierarchy():
             way = "at once" if flow.parallel else "in turn"
             plans = f", by plan: {', '.join(flow.plans)}" if flow.plans else ""
-            return f"hierarchy, at most {flow.fan_out} briefs {way}{plans}"
+            roles = f", makes up roles for {flow.spawn}" if flow.spawn else ""
+            return f"hierarchy, at most {flow.fan_out} briefs {way}{plans}{roles}"
         case Panel():
             rounds = "1 round" if flow.rounds == 1 else f"{flow.rounds} rounds"
             weights = ", ".join(f"{member} {weight:g}" for member, weight in flow.weights.items())

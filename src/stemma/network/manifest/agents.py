@@ -14,7 +14,7 @@ from stemma.registry.references import SCHEME, Reference
 
 _KNOWLEDGE_TOP, _MEMORY_TOP = 4, 3
 _OF_ANY = ("reads", "writes", "when", "otherwise", "limits", "capabilities", "replicas")
-_OF_MODELS = ("prompt", "model", "schema", "knowledge", "tools", "memory", "history", "settings")
+_OF_MODELS = ("prompt", "model", "schema", "knowledge", "tools", "memory", "history", "settings", "asks", "publishes")
 _DURATIONS = ("timeout", "deadline")
 _LEAST = {"attempts": 1, "max_input_chars": 1, "iterations": 1, "corrections": 0, "max_result_chars": 1}
 
@@ -73,6 +73,8 @@ def _with_model(agent: Agent, node: Marked, keys: Mapping[str, Marked], what: st
         memory=_recall(keys["memory"], what, agent.reads) if "memory" in keys else None,
         history=keys["history"].whole(f"'history' of {what}", least=0) if "history" in keys else 0,
         settings={name: node.plain() for name, node in settings.items()},
+        asks=keys["asks"].names(f"'asks' of {what}") if "asks" in keys else (),
+        publishes=keys["publishes"].names(f"'publishes' of {what}") if "publishes" in keys else (),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 from stemma.network.bounds import Bounds
 from stemma.network.flow import Pipeline, agents_of
 from stemma.network.manifest.agents import check_agent
+from stemma.network.manifest.colleagues import check_colleagues, with_colleagues
 from stemma.network.manifest.manifest import Manifest
 from stemma.network.manifest.names import Place, check_title, check_value
 from stemma.network.manifest.people import check_people, check_topics
@@ -21,6 +22,7 @@ def check(manifest: Manifest, place: Place) -> None:
         check_agent(agent, manifest, place.at("agents", agent.name))
     check_teams(manifest, place)
     check_topics(manifest, place)
+    check_colleagues(manifest, place)
     _check_used(manifest, place)
     check_tools(manifest, place)
     check_people(manifest, place)
@@ -36,7 +38,8 @@ def _check_inputs(manifest: Manifest, place: Place) -> None:
 
 
 def _check_used(manifest: Manifest, place: Place) -> None:
-    used = {*agents_of(manifest.flow), *(agent for agents in manifest.topics.values() for agent in agents)}
+    asked = {*agents_of(manifest.flow), *(agent for agents in manifest.topics.values() for agent in agents)}
+    used = with_colleagues(asked, {agent.name: agent for agent in manifest.agents})
     for agent in manifest.agents:
         if agent.name in used:
             continue
@@ -45,7 +48,7 @@ def _check_used(manifest: Manifest, place: Place) -> None:
                 f"pipeline never reaches agent {agent.name!r}; add it as a step, or remove the agent"
             )
         raise place.at("agents", agent.name).wrong(
-            f"nothing asks agent {agent.name!r}; name it in the flow or under a topic, or remove it"
+            f"nothing asks agent {agent.name!r}; name it in the flow, under a topic or in another's 'asks', or remove it"
         )
 
 

@@ -41,6 +41,8 @@ class AgentOptions(TypedDict, total=False):
     memory: Recall
     history: int
     settings: Mapping[str, Mapping[str, Any]]
+    asks: tuple[str, ...]
+    publishes: tuple[str, ...]
 
 
 class NetworkOptions(TypedDict, total=False):

@@ -142,14 +142,17 @@ class _Teams:
         )
 
     def _hierarchy(self, name: str, node: Marked, what: str) -> Hierarchy:
-        known = ("orchestrator", "workers", "merge", "plans", "parallel", "fan_out")
-        keys = node.fields(what, known, required=("orchestrator", "workers"))
+        known = ("orchestrator", "workers", "merge", "plans", "parallel", "fan_out", "spawn")
+        keys = node.fields(what, known, required=("orchestrator",))
+        if "workers" not in keys and "spawn" not in keys:
+            raise node.wrong(f"{what} needs a key 'workers', or 'spawn' with the agent that plays made-up roles")
         return Hierarchy(
             name,
             self._agent(keys["orchestrator"], what),
-            self._flows(keys["workers"], what),
+            self._flows(keys["workers"], what) if "workers" in keys else (),
             **_given(
                 keys,
+                spawn=lambda one: self._agent(one, what),
                 merge=lambda one: self._agent(one, what),
                 plans=lambda one: {
                     plan: _plan(list_, plan) for plan, list_ in one.mapping(f"'plans' of {what}").items()

@@ -31,8 +31,17 @@ WORKERS = "workers"
 CHOICES = "choices"
 """… what is left to choose from when a panel votes again."""
 
+QUESTION = "question"
+"""… what a colleague asks it, in the middle of a turn."""
+
+POSTED = "posted"
+"""… what a colleague posted to a topic that it subscribes to."""
+
 ADDED = (STATEMENTS, CHOICES, BRIEF, WORKERS, MISSING)
 """What an agent may list under `reads` though no agent writes it: it is there when its team gives it, else empty."""
+
+ASK, PUBLISH = "ask", "publish"
+"""The tools of an agent with `asks`, and of one with `publishes`."""
 
 RESERVED = {
     CONTEXT: "it is where a prompt finds the passages of 'knowledge'",

@@ -3,7 +3,7 @@
 from stemma.network.flow import Phases, flows_of
 from stemma.network.manifest.agents import read_expected
 from stemma.network.manifest.manifest import Manifest
-from stemma.network.manifest.names import Place, check_title
+from stemma.network.manifest.names import ASK, PUBLISH, Place, check_title
 from stemma.network.manifest.tools import check_single, spec_of, unknown_tool
 from stemma.network.marked import Marked, near
 from stemma.network.people import Interceptor, OnTimeout, Target
@@ -58,6 +58,10 @@ def check_people(manifest: Manifest, place: Place) -> None:
 def _check_tool(name: str, manifest: Manifest, place: Place) -> None:
     agent_name, _, tool = name.rpartition("/")
     what = f"people before tool {name!r}"
+    if tool in (ASK, PUBLISH) and any(
+        (agent.asks if tool == ASK else agent.publishes) and agent_name in ("", agent.name) for agent in manifest.agents
+    ):
+        return
     spec = spec_of(tool, manifest.tools)
     if spec is None:
         raise unknown_tool(tool, manifest.tools, place, "an entry of 'people'")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from stemma.network.agent import Agent
 from stemma.network.flow import Flow, Hierarchy, Panel, Phases, agents_of, flows_of
+from stemma.network.manifest.colleagues import told_values
 from stemma.network.manifest.manifest import Manifest
 from stemma.network.manifest.names import ADDED, BRIEF, CHOICES, MISSING, STATEMENTS, WORKERS, Place, check_value
 from stemma.network.manifest.teams import team_place
@@ -14,13 +15,13 @@ from stemma.network.marked import near
 def check_values(manifest: Manifest, place: Place) -> None:
     """Raises InvalidData for a value with two sources, or none, and for one that an agent may lack when it needs it."""
     agents = {agent.name: agent for agent in manifest.agents}
-    sources = _sources(manifest, place)
-    for gap in walk(manifest.flow, agents, Known(frozenset(manifest.inputs))):
+    sources, told = _sources(manifest, place), told_values(manifest.agents)
+    for gap in walk(manifest.flow, agents, Known(frozenset(manifest.inputs), told)):
         raise _place(gap, manifest, place).wrong(_problem(gap, manifest, sources))
     for agent in manifest.agents:
         _check_added(agent, manifest.flow, place.at("agents", agent.name, "reads"))
-        for value, key in needs(agent).items():  # those that only a topic asks have no place in the flow
-            if value not in manifest.inputs and value not in sources:
+        for value, key in needs(agent).items():  # those that only a topic or a colleague asks have no place in the flow
+            if value not in manifest.inputs and value not in sources and value not in told:
                 raise place.at("agents", agent.name, key).wrong(
                     _unknown(f"agent {agent.name!r}", value, manifest, sources)
                 )
@@ -165,6 +166,7 @@ def _hearers(name: str, flow: Flow) -> set[str]:
             match name:
                 case "brief":
                     found |= {agent for worker in team.workers for agent in agents_of(worker)}
+                    found |= {team.spawn} if team.spawn else set()
                 case "workers":
                     found.add(team.orchestrator)
                 case "missing":

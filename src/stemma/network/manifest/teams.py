@@ -66,6 +66,8 @@ def _check_team(flow: Flow, agents: Mapping[str, Agent], place: Place, what: str
             _check_phases(flow.phases, place, what)
         case Hierarchy():
             _check_hierarchy(flow, place, what)
+            if flow.spawn is not None and flow.spawn in agents:
+                _check_spawn(flow, agents[flow.spawn], place, what)
         case Panel():
             _check_panel(flow, place, what)
         case Route():
@@ -163,7 +165,8 @@ def _cycle(phases: Sequence[Phase]) -> list[str]:
 
 def _check_hierarchy(flow: Hierarchy, place: Place, what: str) -> None:
     workers = [worker.name for worker in flow.workers]
-    _check_members(workers, place.at("workers"), what, "has each worker once")
+    if workers or flow.spawn is None:
+        _check_members(workers, place.at("workers"), what, "has each worker once")
     for key, name in (("orchestrator", flow.orchestrator), ("merge", flow.merge)):
         if name in {agent for worker in flow.workers for agent in agents_of(worker)}:
             raise place.at(key).wrong(f"{what} has {name!r} as a worker and as its {key!r}; it can be one of them")
@@ -191,6 +194,22 @@ def _check_hierarchy(flow: Hierarchy, place: Place, what: str) -> None:
             raise place.at("workers").wrong(
                 f"no plan of {what} gives worker {name!r} anything to do; add one, or drop it"
             )
+
+
+def _check_spawn(flow: Hierarchy, agent: Agent, place: Place, what: str) -> None:
+    here, workers = place.at("spawn"), {name for worker in flow.workers for name in agents_of(worker)}
+    if agent.name in (flow.orchestrator, flow.merge) or agent.name in workers:
+        raise here.wrong(
+            f"{what} has {agent.name!r} for made-up roles and in a part of its own; describe another agent"
+        )
+    if flow.plans:
+        raise here.wrong(f"{what} splits by plan, and a plan makes up no role; drop 'plans' or 'spawn'")
+    if agent.calls is not None:
+        raise here.wrong(f"{what} makes up roles for {agent.name!r}, which calls a tool and has no prompt to hold them")
+    if agent.history:
+        raise here.wrong(
+            f"{what} makes up roles for {agent.name!r}, whose 'history' would show one role what another said; drop it"
+        )
 
 
 def _check_panel(flow: Panel, place: Place, what: str) -> None:

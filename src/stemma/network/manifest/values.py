@@ -19,6 +19,7 @@ from stemma.network.flow import (
     agents_of,
     flows_of,
 )
+from stemma.network.manifest.colleagues import told_values
 from stemma.network.manifest.names import ADDED
 
 Key: TypeAlias = Literal["reads", "when", "until", "plans"]
@@ -132,12 +133,17 @@ def _hierarchy(flow: Hierarchy, agents: Mapping[str, Agent], known: Known) -> Wa
     for assignments in flow.plans.values():
         for assignment in assignments:
             yield from _team_gaps(flow, _FILLED.findall(assignment.brief), "plans", split)
-    brought = frozenset[str]().union(*(written(worker, agents) for worker in flow.workers))
+    brought = frozenset[str]().union(*(written(worker, agents) for worker in _workers(flow)))
     begun = split if flow.parallel else split.and_perhaps(brought)
-    yield from _side_by_side(flow.workers, agents, begun)
+    yield from _side_by_side(_workers(flow), agents, begun)
     # Which workers there will be, only the run knows.
-    after = split.and_perhaps([*brought, f"{flow.name}_missing"])
+    after = split.and_perhaps([*brought, *written_by(flow)])
     return after if flow.merge is None else (yield from walk(Step(flow.merge), agents, after))
+
+
+def _workers(flow: Hierarchy) -> tuple[Flow, ...]:
+    """The workers, and the agent that plays the roles which the orchestrator makes up."""
+    return flow.workers if flow.spawn is None else (*flow.workers, Step(flow.spawn))
 
 
 def _both(one: Known, other: Known) -> Known:
@@ -174,7 +180,9 @@ def written_by(flow: Flow) -> tuple[str, ...]:
     """What a team itself writes, beside its agents."""
     if isinstance(flow, Panel):
         return (flow.writes, f"{flow.writes}_votes")
-    return (f"{flow.name}_missing",) if isinstance(flow, Hierarchy) else ()
+    if not isinstance(flow, Hierarchy):
+        return ()
+    return (f"{flow.name}_missing", *([f"{flow.name}_roles"] if flow.spawn else []))
 
 
 def alternatives(flow: Flow) -> Iterator[frozenset[str]]:
@@ -198,15 +206,16 @@ def _alternatives(flow: Route | OpenTopic) -> list[Flow]:
 def settled(agents: Mapping[str, Agent], flow: Flow) -> tuple[Agent, ...]:
     """The agents in the order in which `flow` names them first, with what their places in it make optional.
 
-    That is what a team adds for its members, and what the workers bring for the agent that merges it.
+    That is what a team adds for its members, what the workers bring for the agent that merges it, and what colleagues tell.
     """
     brought: dict[str, frozenset[str]] = {}
+    told = told_values(agents.values())
     for team in flows_of(flow):
         if isinstance(team, Hierarchy) and team.merge:
-            own = frozenset({f"{team.name}_missing"}).union(*(written(worker, agents) for worker in team.workers))
+            own = frozenset(written_by(team)).union(*(written(worker, agents) for worker in _workers(team)))
             brought[team.merge] = brought.get(team.merge, frozenset()) | own
     order = [name for name in dict.fromkeys([*agents_of(flow), *agents]) if name in agents]
-    return tuple(_with_optional(agents[name], brought.get(name, frozenset()) | {*ADDED}) for name in order)
+    return tuple(_with_optional(agents[name], brought.get(name, frozenset()) | {*ADDED} | told) for name in order)
 
 
 def _with_optional(agent: Agent, values: frozenset[str]) -> Agent:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from stemma.core.errors import StemmaError
 from stemma.core.trust import UNTRUSTED, TrustLabel
+from stemma.network.run import RunStatus
 from stemma.network.wire import Label
 
 
@@ -34,7 +35,11 @@ class ToolFailed(StemmaError):
 
 
 class TurnStopped(ToolFailed):
-    """A bound of the whole task leaves no room for the call: the turn ends with it."""
+    """The call can not be made without an end to the whole task, which the turn ends with; a bound of the task is met, say."""
+
+    def __init__(self, reason: str, *, ends: RunStatus = RunStatus.STOPPED) -> None:
+        self.ends = ends
+        super().__init__(reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from stemma.core.errors import InvalidInput
 from stemma.core.trust import TRUSTED, TrustLabel, join_all
 from stemma.network.flow import Flow, Hierarchy, Step, agents_of
 from stemma.network.manifest.names import BRIEF, MISSING, WORKERS
 from stemma.network.message import Part, PartKind
+from stemma.network.network import Spawned
 from stemma.network.run import RunStatus
 from stemma.network.task import Brief, Task, TaskEnded
+from stemma.network.tools.tool import ToolFailed
 from stemma.network.topologies.branches import Play, gathered
 from stemma.network.topologies.split import filled, split
 from stemma.network.topologies.step import step
@@ -19,8 +22,9 @@ async def hierarchy(flow: Hierarchy, task: Task, play: Play) -> None:
     """Learns what the orchestrator, every worker and the merging agent answer.
 
     A worker that is briefed several times leaves its values as lists, in the order of its briefs. One without a usable answer
-    is left out, and why is known as ``<name>_missing``, which the merging agent is told as `missing`. The task fails when no
-    worker has an answer; a worker that hands over ends it.
+    is left out, and why is known as ``<name>_missing``, which the merging agent is told as `missing`. What the roles that the
+    orchestrator made up answer is a list under the name of what their agent writes, and known by role as ``<name>_roles``. The
+    task fails when no worker has an answer; a worker that hands over ends it.
     """
     work = await _briefed(flow, task)
     branches: list[Task] = []
@@ -32,6 +36,7 @@ async def hierarchy(flow: Hierarchy, task: Task, play: Play) -> None:
         problems += await gathered(task, begun, done)
         branches += begun
     _list_repeated(task, branches)
+    _learn_roles(flow, task, work, branches)
     told = _missing(work, branches, problems)
     for part in told:
         task.learn(Part(part.kind, f"{flow.name}_{part.name}", part.value, part.label))
@@ -44,22 +49,43 @@ async def hierarchy(flow: Hierarchy, task: Task, play: Play) -> None:
 async def _briefed(flow: Hierarchy, task: Task) -> list[tuple[Flow, Brief]]:
     """The workers that the orchestrator gives work, and what it tells each."""
     message = task.next_id()
-    answer = await step(Step(flow.orchestrator), task, id=message, add=_offered(flow, task))
+    tools = await _passed_on(flow, task)
+    answer = await step(Step(flow.orchestrator), task, id=message, add=_offered(flow, task, tools))
     task.heed(answer.label)  # who works, and on what, was chosen by it
     workers = {worker.name: worker for worker in flow.workers}
-    briefed = []
+    briefed: list[tuple[Flow, Brief]] = []
     try:
-        for assignment in split(flow, answer.value):
-            text, label = assignment.brief, answer.label
+        for one in split(flow, answer.value, tools=tools):
+            text, label = one.brief, answer.label
             if flow.plans:  # in what an agent wrote, nothing is filled in
                 text, label = filled(text, task.known, label)
-            briefed.append((workers[assignment.agent], Brief(text, flow.orchestrator, message, label)))
+            role = None if one.role is None else Spawned(one.role, one.tools)
+            worker = workers[one.agent] if role is None else Step(one.agent)
+            briefed.append((worker, Brief(text, flow.orchestrator, message, label, role)))
     except InvalidInput as error:
         task.fail(f"agent {flow.orchestrator!r}: {error}")
     return briefed
 
 
-def _offered(flow: Hierarchy, task: Task) -> Sequence[Part]:
+async def _passed_on(flow: Hierarchy, task: Task) -> Sequence[str]:
+    """The tools of which a made-up role may be given some: those of the agent that plays it, as they are at first sight."""
+    if flow.spawn is None:
+        return ()
+    role = task.network.role(flow.spawn)
+    if not (role.agent.tools or role.agent.asks or role.agent.publishes):
+        return ()
+
+    async def names() -> list[str]:
+        return list(await task.exchange.tools(role))
+
+    try:
+        tools: list[str] = await task.once(names)
+    except ToolFailed as failure:  # a server that does not start
+        task.fail(f"agent {flow.spawn!r}: {failure}")
+    return tools
+
+
+def _offered(flow: Hierarchy, task: Task, tools: Sequence[str]) -> Sequence[Part]:
     """Tells an orchestrator that splits freely who there is, and what each can do."""
     if flow.plans:
         return ()
@@ -67,7 +93,10 @@ def _offered(flow: Hierarchy, task: Task) -> Sequence[Part]:
         worker.name: [able for agent in agents_of(worker) for able in task.network.role(agent).agent.capabilities]
         for worker in flow.workers
     }
-    workers = [{"agent": name, "capabilities": capabilities} for name, capabilities in able.items()]
+    workers: list[dict[str, Any]] = [{"agent": name, "capabilities": able[name]} for name in able]
+    if flow.spawn is not None:
+        capabilities = list(task.network.role(flow.spawn).agent.capabilities)
+        workers.append({"role": "any new name", "capabilities": capabilities, "tools": list(tools)})
     return (Part(PartKind.DATA, WORKERS, workers, TRUSTED),)
 
 
@@ -88,7 +117,7 @@ async def _done(worker: Flow, brief: Brief, branch: Task, play: Play) -> str | N
     except TaskEnded as ended:
         if ended.status is not RunStatus.FAILED:
             raise
-        return f"{worker.name}: {ended.reason}"
+        return f"{brief.role.name if brief.role else worker.name}: {ended.reason}"
     return None
 
 
@@ -102,6 +131,22 @@ def _list_repeated(task: Task, branches: Sequence[Task]) -> None:
         if len(parts) > 1:
             values, label = [part.value for part in parts], join_all(part.label for part in parts)
             task.learn(Part(PartKind.DATA, name, values, label))
+
+
+def _learn_roles(flow: Hierarchy, task: Task, work: Sequence[tuple[Flow, Brief]], branches: Sequence[Task]) -> None:
+    """Says which made-up role answered what; their answers are a list even where there is one."""
+    if flow.spawn is None:
+        return
+    writes = task.network.role(flow.spawn).agent.writes
+    said = {
+        brief.role.name: branch.learned[writes]
+        for (_, brief), branch in zip(work, branches, strict=True)
+        if brief.role is not None and writes in branch.learned
+    }
+    if said:
+        label, values = join_all(part.label for part in said.values()), {role: said[role].value for role in said}
+        task.learn(Part(PartKind.DATA, writes, list(values.values()), label))
+        task.learn(Part(PartKind.DATA, f"{flow.name}_roles", values, label))
 
 
 def _missing(

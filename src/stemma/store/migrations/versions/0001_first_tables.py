@@ -103,6 +103,7 @@ def upgrade() -> None:
         sa.Column("request", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("breaks", sa.Integer(), server_default="0", nullable=False),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Text(), nullable=False),

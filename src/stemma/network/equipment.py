@@ -1,0 +1,112 @@
+"""Equipment: what the turns and flows of one process work with: networks, roles, tools, colleagues, memory, people."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+
+from stemma.core.trust import TrustLabel
+from stemma.network.caller import ModelCaller
+from stemma.network.colleagues import Colleagues, effects_of
+from stemma.network.conversation import Earlier
+from stemma.network.dispatch import Dispatch
+from stemma.network.fitness import Fitness
+from stemma.network.inbox import earlier
+from stemma.network.message import Message
+from stemma.network.network import Network, Role, Spawned
+from stemma.network.people import Decision, Question
+from stemma.network.rooms import Rooms
+from stemma.network.state.workspace import workspace_tools
+from stemma.network.tools.tool import Effect, Tool
+from stemma.network.tools.toolbox import Toolbox
+
+WORKSPACE = "workspace"
+"""The built-in entry that gives an agent the tools of the run's workspace."""
+
+_LONGEST_MEMORY = 100_000  # characters; what is longer is remembered by its beginning
+
+
+@dataclass
+class Equipment:
+    """That of one process, which keeps the tools open as long as `life` lasts. It is the `turns.Surroundings` of its turns."""
+
+    rooms: Rooms
+    caller: ModelCaller
+    dispatch: Dispatch
+    life: AsyncExitStack
+    _toolboxes: dict[str, Toolbox] = field(default_factory=dict)
+    _fits: dict[str, Fitness] = field(default_factory=dict)
+
+    # --- networks and roles -------------------------------------------------------------------------------------------
+
+    async def network(self, digest: str) -> Network:
+        """The pinned network of that digest."""
+        known = self.rooms.records.known_network(digest)
+        if known is None:
+            known = await self.dispatch.in_thread(self.rooms.records.network, digest)
+        return known
+
+    async def role(self, network: Network, message: Message) -> Role:
+        """The role as the message has it: with the prompt that another agent wrote for it, if one did."""
+        role = network.role(message.recipient)
+        persona = message.parts[0].value
+        if "role" in persona:
+            role = replace(role, spawned=Spawned(persona["role"], tuple(persona["tools"])))
+        if role.prompt is None or persona["digest"] == role.prompt.digest:
+            return role
+        prompt = await self.dispatch.in_thread(self.rooms.briefs.prompt, persona["digest"])
+        return replace(role, prompt=prompt, source=persona["prompt"], trust=message.parts[0].label)
+
+    async def fitness(self, network: Network) -> Fitness:
+        """What measures tasks against the capabilities of the network's agents."""
+        if network.digest not in self._fits:
+            self._fits[network.digest] = await self.dispatch.in_thread(self.rooms.fitness, network)
+        return self._fits[network.digest]
+
+    # --- tools --------------------------------------------------------------------------------------------------------
+
+    async def tools(self, network: Network, role: Role) -> Mapping[str, Tool]:
+        """The tools that the agent holds, and the one that it only calls."""
+        names = [*role.agent.tools, *([role.agent.calls] if role.agent.calls else [])]
+        if not names:
+            return {}
+        found = dict(await (await self._toolbox(network)).tools([name for name in names if name != WORKSPACE]))
+        if WORKSPACE in names:
+            found |= workspace_tools(self.rooms.workspace)
+        return found
+
+    async def _toolbox(self, network: Network) -> Toolbox:
+        key = f"{network.digest} {network.folder}"
+        if key not in self._toolboxes:
+            self._toolboxes[key] = await self.life.enter_async_context(Toolbox(network.tools, network.folder))
+        return self._toolboxes[key]
+
+    def colleagues(self, network: Network, role: Role, message: Message) -> Mapping[str, Tool]:
+        """See `turns.Surroundings`."""
+        if not (role.agent.asks or role.agent.publishes):
+            return {}
+        return Colleagues(self.dispatch, self.rooms.memories, network, message).tools(role.agent)
+
+    async def effects(self, network: Network, role: Role) -> Mapping[str, Effect]:
+        """What every tool that the role may call leaves behind, by name."""
+        found = {name: tool.effect for name, tool in (await self.tools(network, role)).items()}
+        held = {**found, **effects_of(role.agent)}
+        return {name: effect for name, effect in held.items() if role.may_use(name)}
+
+    # --- what an agent knows, and people ------------------------------------------------------------------------------
+
+    async def history(self, role: Role, message: Message) -> Sequence[Earlier]:
+        """See `turns.Surroundings`."""
+        if not role.agent.history:
+            return ()
+        found = await self.dispatch.read(lambda connection: earlier(connection, message, role.agent.history))
+        return [Earlier(one, reply.value, reply.label or one.label) for one, reply in found]
+
+    async def remember(self, scope: str, text: str, source: str, label: TrustLabel) -> None:
+        """See `turns.Surroundings`."""
+        await self.dispatch.in_thread(
+            lambda: self.rooms.memories.remember(scope, text[:_LONGEST_MEMORY], source=source, label=label)
+        )
+
+    async def decision(self, question: Question) -> Decision:
+        """See `turns.Surroundings`."""
+        return await self.dispatch.decision(question)
