@@ -4,10 +4,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from benchmarks.campaigns.effects import Made
+from benchmarks.campaigns.places import Opened
 
 from stemma.ledger import Ledger
 from stemma.network import Run, RunReport
@@ -81,24 +81,34 @@ def repeated_events(ledger: Ledger) -> list[str]:
     return [f"{kind} of {subject} {number} times" for (kind, subject), number in found.items() if number > 1]
 
 
-def out_of_order(calls: Sequence[Made], order: Mapping[str, int]) -> list[str]:
-    """Calls of one agent, each counted when it first came, that were made before those of messages sent earlier.
+def out_of_order(calls: Sequence[Made], here: Opened, agents: Sequence[str]) -> list[str]:
+    """Messages to these agents that were worked on, going by the first call of each, before one that was sent earlier.
 
-    `order` has the place of each message in its inbox, by message id.
+    Of two that processes send at the same moment neither is earlier: their places in the inbox and in the audit log differ.
     """
+    places = _places(here, agents)
     firsts: dict[str, list[str]] = defaultdict(list)
-    known: set[str] = set()
-    for made in calls:
-        message = made.key.partition(".t")[0]
-        if message not in known and message in order:
-            known.add(message)
-            firsts[made.agent].append(message)
+    for message, agent in dict.fromkeys((made.key.rpartition(".t")[0], made.agent) for made in calls):
+        if message in places:
+            firsts[agent].append(message)
     return [
-        f"{agent}: {later} was worked on before {earlier}"
+        f"{agent}: {message} was worked on before {later}"
         for agent, messages in firsts.items()
-        for later, earlier in pairwise(messages)
-        if order[later] > order[earlier]
+        for number, message in enumerate(messages)
+        for later in messages[number + 1 :]
+        if all(own > other for own, other in zip(places[message], places[later], strict=True))
     ]
+
+
+def _places(here: Opened, agents: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Where each message stands in its inbox, and in the audit log."""
+    sent = here.ledger.tail(10_000_000, kind="message.sent")
+    logged = {entry.subject: entry.seq for entry in sent}
+    return {
+        letter.message.id: (number, logged[letter.message.id])
+        for agent in agents
+        for number, letter in enumerate(reversed(here.networks.letters.ls(agent=agent, limit=1_000_000)))
+    }
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -66,7 +66,7 @@ def killed_under_load(place: Place, processes: Processes, killing: Killing, *, n
             if (done := sum(key.startswith(f"{batch}.") for key in keys)) != effects[name]:
                 problems.append(f"{batch}: {done} effects in place of {effects[name]}")
         problems += repeated_events(here.ledger)
-        problems += out_of_order(calls, places_in_inboxes(here, _ONE_AT_A_TIME))
+        problems += out_of_order(calls, here, _ONE_AT_A_TIME)
         runs = len(submitted) * number
         deliveries = max(letter.deliveries for letter in here.networks.letters.ls(limit=1_000_000))
     figure = (
@@ -116,10 +116,11 @@ def killed_with_a_queue(
         if len(keys) != total:
             problems.append(f"{len(keys)} effects in place of {total}")
         problems += repeated_events(here.ledger)
-        problems += out_of_order(calls, places_in_inboxes(here, names))
+        problems += out_of_order(calls, here, names)
     figure = (
         f"{total:,} messages, {killing.workers} workers, {killing.kills} kills, up to {most:,} waiting, "
-        f"{total / seconds:,.0f} a second; {len(keys):,} effects, none twice ({len(calls) - len(keys)} repeated calls), order kept for {agents} agents"
+        f"{total / seconds:,.0f} a second; {len(keys):,} effects, none twice ({len(calls) - len(keys)} repeated calls), "
+        f"order kept for {agents} agents"
     )
     yield Check("killed with a queue", not problems, figure, problems)
 
@@ -152,15 +153,6 @@ def wait_until_over(here: Opened) -> None:
         if time.monotonic() > until:
             raise TimeoutError(f"the work has not come to its end: {backlog}")
         time.sleep(0.1)
-
-
-def places_in_inboxes(here: Opened, agents: Sequence[str]) -> dict[str, int]:
-    """The place of each message in its inbox."""
-    return {
-        letter.message.id: number
-        for agent in agents
-        for number, letter in enumerate(reversed(here.networks.letters.ls(agent=agent, limit=1_000_000)))
-    }
 
 
 def _undisturbed(

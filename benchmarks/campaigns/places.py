@@ -12,7 +12,7 @@ from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import psycopg
 from benchmarks.campaigns.desks import ruled
@@ -30,6 +30,7 @@ from stemma.registry.prompts import Prompts
 from stemma.store import Store
 
 STORES = ("sqlite", "postgresql")
+When: TypeAlias = Literal["before", "after"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Death:
     """A process kills itself with SIGKILL just before, or just after, its commit of this number."""
 
     commit: int
-    when: Literal["before", "after"]
+    when: When
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ class _Commits:
     def next(self) -> None:
         self._number += 1
 
-    def reached(self, when: str) -> None:
-        if self._death == Death(self._number, when):  # type: ignore[arg-type]
+    def reached(self, when: When) -> None:
+        if self._death == Death(self._number, when):
             os.kill(os.getpid(), signal.SIGKILL)
 
 

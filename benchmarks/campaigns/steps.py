@@ -7,10 +7,11 @@ for what tools did meanwhile: dying before a commit leaves that done and not wri
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import get_args
 
 from benchmarks.campaigns.checks import Check, batches, differences, ends, out_of_order, repeated_events
 from benchmarks.campaigns.desks import TOPOLOGIES, tickets, write_network
-from benchmarks.campaigns.places import Death, Place, Processes, finish
+from benchmarks.campaigns.places import Death, Place, Processes, When, finish
 
 from stemma.network import Verdict
 from stemma.network.networks import Networks
@@ -58,7 +59,7 @@ def _campaign(place: Place, processes: Processes, name: str, *, stride: int, num
         assert processes.run(finish, place, name, items, f"{name}-{UNDISTURBED}", None) == 0
         undisturbed = ends(networks, batches(networks)[f"{name}-{UNDISTURBED}"])
         expected = len(place.effects.done(f"{name}-{UNDISTURBED}."))
-        for when in ("before", "after"):
+        for when in get_args(When):
             for commit in count(1, stride):
                 batch = f"{name}-{when}-{commit}"
                 if processes.run(finish, place, name, items, batch, Death(commit, when)) == 0:
@@ -66,12 +67,15 @@ def _campaign(place: Place, processes: Processes, name: str, *, stride: int, num
                 tally.deaths += 1
                 asked = _finished(place, processes, networks, name, items, batch)
                 tally.asked += asked
-                found = ends(networks, batches(networks)[batch])
-                # Where a person looked whether it happened, what the tool returned is not known.
-                problems = differences(found, undisturbed) if not asked else []
-                problems += _effects(place, networks, batch, expected, tally)
+                runs = batches(networks)[batch]
+                if asked:  # what the tool returned is then not known
+                    problems = [f"{run.id} ended as {run.status}" for run in runs if run.status != "completed"]
+                else:
+                    problems = differences(ends(networks, runs), undisturbed)
+                problems += _effects(place, batch, expected, tally)
                 tally.problems += [f"{when} commit {commit}: {problem}" for problem in problems]
         tally.problems += repeated_events(here.ledger)
+        tally.problems += out_of_order(place.effects.calls(), here, _ONE_AT_A_TIME)
     return tally
 
 
@@ -90,16 +94,10 @@ def _finished(
     return asked
 
 
-def _effects(place: Place, networks: Networks, batch: str, expected: int, tally: Tally) -> list[str]:
+def _effects(place: Place, batch: str, expected: int, tally: Tally) -> list[str]:
     keys, calls = place.effects.done(f"{batch}."), place.effects.calls(f"{batch}.")
     tally.repeats += len(calls) - len(keys)
-    problems = [] if len(keys) == expected else [f"{len(keys)} effects in place of {expected}"]
-    order = {
-        letter.message.id: number
-        for agent in _ONE_AT_A_TIME
-        for number, letter in enumerate(reversed(networks.letters.ls(agent=agent, limit=100_000)))
-    }
-    return problems + out_of_order(calls, order)
+    return [] if len(keys) == expected else [f"{len(keys)} effects in place of {expected}"]
 
 
 def _answer(place: Place, networks: Networks, question: str) -> None:

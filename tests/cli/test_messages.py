@@ -24,7 +24,7 @@ def test_messages_are_listed_and_shown_with_their_trust(till: Terminal) -> None:
     assert (status, way) == ("running", ["caller", "→", "pay"])
     shown = till("messages", "show", id).out
     assert "data amount (untrusted): 20" in shown
-    assert "taken on 1 time" in shown
+    assert "running · sent " in shown
     assert till("messages", "ls", "--agent", "shelf", "--json").json == []
     assert [one["message"]["id"] for one in till("messages", "ls", "--run", id.rpartition(".")[0], "--json").json] == [
         id

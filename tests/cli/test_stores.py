@@ -15,11 +15,11 @@ import stemma
 
 # Loads what the command needs while it still may read everything, then goes on as somebody without rights.
 UNPRIVILEGED = """
-import os, sys
+import os, sys, tempfile
 from stemma.cli.app import COMMANDS, run
 for entry in COMMANDS:
     entry.load()
-run(["init", "warm"])
+run(["init", tempfile.mkdtemp() + "/warm"])
 os.environ["STEMMA_STORE"] = sys.argv[1]
 os.setgid(65534), os.setuid(65534)
 sys.exit(run(sys.argv[2:]))

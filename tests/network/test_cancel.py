@@ -101,6 +101,36 @@ def test_cancelled_run_asks_nobody_any_more(scope: Scope) -> None:
     assert model.heard == []
 
 
+def test_cancelled_run_is_taken_up_again_with_a_letter(scope: Scope) -> None:
+    """Where a dead letter of it is replayed, what was cancelled beside it is asked again, too."""
+    silent, hung = [True], asyncio.Event()
+
+    async def says(networks: Networks, heard: Heard) -> str:
+        if not silent:
+            return f"{heard.agent} spoke"
+        if heard.agent == "two":
+            hung.set()
+            await asyncio.Event().wait()
+        await hung.wait()
+        if networks.letters.ls(status=MessageStatus.RUNNING, agent="one"):
+            asyncio.get_running_loop().call_later(0, asyncio.ensure_future, _cancelled_when_dead(networks))
+        return ""
+
+    networks = ran(scope, pair(), says)
+    [letter] = networks.letters.ls(status=MessageStatus.DEAD)
+    silent.clear()
+    networks.letters.replay(letter.message.id)
+    [run] = networks.run(pair(), [{"ticket": "help"}]).runs
+    assert run.outcome is not None
+    assert (run.status, run.outcome.values) == (RunStatus.COMPLETED, {"one_says": "one spoke", "two_says": "two spoke"})
+
+
+async def _cancelled_when_dead(networks: Networks) -> None:
+    while not await asyncio.to_thread(lambda: networks.letters.ls(status=MessageStatus.DEAD)):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await asyncio.to_thread(networks.cancel, networks.ls()[0].id)
+
+
 def test_run_that_is_not_there(scope: Scope) -> None:
     """Cancelling it says how to list those that are."""
     with pytest.raises(NotFound, match="stemma runs ls"):

@@ -85,7 +85,8 @@ def jury(**rules: Any) -> Manifest:
 
 
 def votes(*said: str) -> dict[str, Says]:
-    return {name: (lambda _, vote=vote: vote) for name, vote in zip(("ann", "bob", "cat"), said, strict=True)}
+    votes = dict(zip(("ann", "bob", "cat"), said, strict=True))
+    return dict.fromkeys(votes, lambda heard: votes[heard.agent])
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def votes(*said: str) -> dict[str, Says]:
 def test_tied_vote(scope: Scope, tie: Tie, status: RunStatus, verdict: str | None, why: str) -> None:
     """By its rule a tie goes to the first voter's choice, ends the task, or is voted on again among those that are tied."""
     rounds = {"ann": ["yes", "no"], "bob": ["no", "no"], "cat": ["maybe", "yes"]}
-    script: dict[str, Says] = {name: (lambda _, left=said: left.pop(0)) for name, said in rounds.items()}
+    script: dict[str, Says] = dict.fromkeys(rounds, lambda heard: rounds[heard.agent].pop(0))
     _, run = ran(scope, jury(tie=tie), script)
     assert run.status is status
     assert reason(run) == why
@@ -157,8 +158,8 @@ def test_turn_whose_message_is_dead_is_cut_off(scope: Scope) -> None:
             raise
 
     manifest = desk(agent("slow", limits=Limits(deadline=0.1)))
-    answers = iter([hangs, lambda: "yes"])
-    networks = speaking_on(scope, Speaking({"slow": lambda _: next(answers)()}))
+    answers: list[Says] = [lambda _: hangs(), lambda _: "yes"]
+    networks = speaking_on(scope, Speaking({"slow": lambda heard: answers.pop(0)(heard)}))
     runs = networks.run(manifest, [{"ticket": "a"}, {"ticket": "b"}], concurrency=1).runs
     assert [run.status.value for run in runs] == ["failed", "completed"]
     assert cut_off == [True]

@@ -61,8 +61,8 @@ def show(message_id: Id, as_json: Json = False) -> None:
     print_message(letter.message)
     if letter.answer is not None:
         say(f"  → {one_line(letter.answer)}", style="green")
-    taken = f"taken on {letter.deliveries} {'time' if letter.deliveries == 1 else 'times'}"
-    tell(f"{letter.status} · sent {letter.sent_at} · {taken}", style="dim")
+    again = f" · taken on {letter.deliveries} times" if letter.deliveries > 1 else ""
+    tell(f"{letter.status} · sent {letter.sent_at}{again}", style="dim")
     if letter.reason:
         tell(one_line(letter.reason), style="red")
 

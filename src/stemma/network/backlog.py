@@ -1,5 +1,6 @@
 """The backlog: how much work there is on a store, and how long the oldest of it has waited."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,6 +51,32 @@ def backlog(connection: Connection, now: datetime, batch: str | None = None) -> 
         max(one.waiting + one.running for one in (of_messages, of_runs)),
         0.0 if oldest is None else max(0.0, (now - datetime.fromisoformat(oldest)).total_seconds()),
     )
+
+
+def loads(connection: Connection, inboxes: Sequence[str], now: datetime) -> dict[str, tuple[int, int, float]]:
+    """How many messages of each inbox wait, how many are worked on, and how many seconds the oldest has waited.
+
+    Idle inboxes are left out.
+    """
+    query = (
+        select(
+            messages.c.inbox,
+            messages.c.status,
+            func.count().label("number"),
+            func.min(messages.c.sent_at).label("oldest"),
+        )
+        .where(messages.c.inbox.in_(inboxes), messages.c.status.in_((_WAITING, _RUNNING)))
+        .group_by(messages.c.inbox, messages.c.status)
+    )
+    found: dict[str, tuple[int, int, float]] = {}
+    for row in connection.execute(query):
+        waiting, running, oldest = found.get(row.inbox, (0, 0, 0.0))
+        if row.status == _WAITING:
+            waiting, oldest = row.number, (now - datetime.fromisoformat(row.oldest)).total_seconds()
+        else:
+            running = row.number
+        found[row.inbox] = waiting, running, oldest
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from stemma.network.colleagues import Colleagues, effects_of
 from stemma.network.conversation import Earlier
 from stemma.network.dispatch import Dispatch
 from stemma.network.fitness import Fitness
-from stemma.network.inbox import earlier
+from stemma.network.history import earlier
 from stemma.network.message import Message
 from stemma.network.network import Network, Role, Spawned
 from stemma.network.people import Decision, Question

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from stemma.core.digests import digest
+from stemma.network.backlog import loads
 from stemma.network.briefs import Briefs, given
 from stemma.network.dispatch import BoundMet, Dispatch
 from stemma.network.fitness import Fitness
-from stemma.network.inbox import Address, Posted, loads
+from stemma.network.inbox import Address, Posted
 from stemma.network.journal import Event, Journal, Superseded
 from stemma.network.message import Message, MessageStatus, Part
 from stemma.network.network import Network, Role

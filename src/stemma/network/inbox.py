@@ -11,7 +11,6 @@ be let in.
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -198,58 +197,6 @@ def standing(connection: Connection, ids: Iterable[str]) -> dict[str, Posted]:
     """How those of these messages that have ended ended."""
     query = _STANDING_COLUMNS.where(messages.c.id.in_(list(ids)), messages.c.status.not_in((_WAITING, _RUNNING)))
     return {row.id: _posted(row) for row in connection.execute(query)}
-
-
-def status_of(connection: Connection, id: str) -> str:
-    """Where the message, or the run, of this id stands."""
-    for table in (messages, runs):
-        row = connection.execute(select(table.c.status).where(table.c.id == id)).one_or_none()
-        if row is not None:
-            return str(row.status)
-    return ""
-
-
-def earlier(connection: Connection, message: Message, most: int) -> list[tuple[Message, Reply]]:
-    """The newest `most` messages of the same run that the same agent answered before this one was sent, the oldest first."""
-    seq = select(messages.c.seq).where(messages.c.id == message.id).scalar_subquery()
-    query = (
-        select(messages.c.body, messages.c.answer)
-        .where(messages.c.run == message.run, messages.c.recipient == message.recipient, messages.c.seq < seq)
-        .where(messages.c.status == MessageStatus.ANSWERED.value, messages.c.answer.is_not(None))
-        .order_by(messages.c.seq.desc())
-        .limit(most)
-    )
-    found = [
-        (Message.from_json(json.loads(row.body)), from_json(Reply, json.loads(row.answer)))
-        for row in connection.execute(query)
-    ]
-    return [(one, reply) for one, reply in reversed(found) if reply.problem is None]
-
-
-def loads(connection: Connection, inboxes: Sequence[str], now: datetime) -> dict[str, tuple[int, int, float]]:
-    """How many messages of each inbox wait, how many are worked on, and how many seconds the oldest has waited.
-
-    Idle inboxes are left out.
-    """
-    query = (
-        select(
-            messages.c.inbox,
-            messages.c.status,
-            func.count().label("number"),
-            func.min(messages.c.sent_at).label("oldest"),
-        )
-        .where(messages.c.inbox.in_(inboxes), messages.c.status.in_((_WAITING, _RUNNING)))
-        .group_by(messages.c.inbox, messages.c.status)
-    )
-    found: dict[str, tuple[int, int, float]] = {}
-    for row in connection.execute(query):
-        waiting, running, oldest = found.get(row.inbox, (0, 0, 0.0))
-        if row.status == _WAITING:
-            waiting, oldest = row.number, (now - datetime.fromisoformat(row.oldest)).total_seconds()
-        else:
-            running = row.number
-        found[row.inbox] = waiting, running, oldest
-    return found
 
 
 @lru_cache(maxsize=16)

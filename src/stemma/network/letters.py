@@ -91,11 +91,15 @@ class Letters:
                 .values(**waiting, reason=None, deadline=None, deliveries=1)  # a workflow of it has been begun before
             )
             ended = [status.value for status in RunStatus if status.is_final]
-            connection.execute(
+            revived = connection.execute(
                 update(runs)
                 .where(runs.c.id == row.run, runs.c.status.in_(ended))
-                .values(status=RunStatus.WAITING.value, owner=None, outcome=None, finished_at=None)
-            )
+                .values(status=RunStatus.WAITING.value, owner=None, outcome=None, finished_at=None, breaks=0)
+                .returning(runs.c.id)
+            ).first()
+            if revived is not None:  # it asks again what was cancelled when it ended
+                cancelled = (messages.c.run == row.run, messages.c.status == MessageStatus.CANCELLED.value)
+                connection.execute(update(messages).where(*cancelled).values(**waiting, reason=None))
             transaction.note("message.replayed", subject=message_id, data={"reason": row.reason or ""})
         return self.get(message_id)
 
