@@ -19,7 +19,6 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
 from dbos._core import WorkflowHandleAsyncPolling
-from dbos._error import DBOSException, DBOSNonExistentWorkflowError
 from sqlalchemy import Engine
 
 from stemma.core.errors import NotConfigured
@@ -37,8 +36,6 @@ VERSION = "network-1"
 """Names how workflows and their journals are laid out, not what agents or flows do: a task that waits for a person
 outlives any release that keeps it."""
 
-_POLL = 0.1  # seconds between two looks for workflows to begin again: only what the dead left comes that way
-_ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _THREADS = 8  # for what blocks: a store has some fifteen connections for each process
 
 
@@ -103,23 +100,27 @@ class Durable:
 
     async def _start(self, name: str, id: str, *, again: bool) -> None:
         if again:
-            try:
-                resumed = await DBOS.resume_workflow_async(id, queue_name=self._queue)
-            except DBOSNonExistentWorkflowError:
-                pass  # it died before it had begun
-            else:
-                if (await resumed.get_status()).status not in _ENDED:
-                    return
-        if not await self._begun(name, id, id):
-            # The engine says that it has ended, the store that it has not: they are not of one age (a backup was put
-            # back, say). The store is the record; what has been done is in its journal.
-            await self._begun(name, id, new_id(f"{id}~"))
+            await self._put_away(id)
+        elif await self._begun(name, id, id):
+            return
+        # Begun before, as far as the engine knows: by a process that is dead, or in another age (a backup was put back,
+        # say). The store is the record, and what was done is in its journal; the engine gets a new name for the rest.
+        await self._begun(name, id, new_id(f"{id}~"))
 
     async def _begun(self, name: str, id: str, workflow_id: str) -> bool:
         """Whether the workflow now runs here; one that the engine knows already does not."""
         with SetWorkflowID(workflow_id):
             handle = await DBOS.start_workflow_async(self._workflows[name], id)
         return not isinstance(handle, WorkflowHandleAsyncPolling)
+
+    async def _put_away(self, id: str) -> None:
+        """Marks what dead processes left of a workflow as cancelled, so that the engine does not take it for unfinished."""
+        left = await DBOS.list_workflows_async(
+            status=["PENDING"], workflow_id_prefix=id, load_input=False, load_output=False
+        )
+        for found in left:
+            if found.workflow_id == id or found.workflow_id.startswith(f"{id}~"):
+                await DBOS.cancel_workflow_async(found.workflow_id)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Does `work` beside the workflows, without a record of its own; its error comes out of `serve` as theirs does."""
@@ -131,11 +132,6 @@ class Durable:
     async def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
         with suppress(LeftUnfinished):
             await self._unfinished_on_error(work)
-
-    @property
-    def _queue(self) -> str:
-        """The queue through which workflows of dead processes come to this one."""
-        return f"stemma_{self.executor}"
 
     async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """What `function` returns, called in a thread that has come to rest before `serve` ends, whatever happens."""
@@ -180,19 +176,11 @@ class Durable:
             config |= {"system_database_url": postgresql_url(self._store), "dbos_system_schema": SCHEMA}
         self._dbos = DBOS(config=config)
         self._workflows = {name: self._registered(name, function) for name, function in workflows.items()}
-        DBOS.listen_queues([self._queue])
+        DBOS.listen_queues([])  # messages and runs wait in the store
         DBOS.launch()
-        await DBOS.register_queue_async(self._queue, polling_interval_sec=_POLL)
 
     def _registered(self, name: str, function: Workflow) -> Callable[[str], Coroutine[Any, Any, Any]]:
         async def workflow(id: str) -> Any:
-            assert self._loop is not None
-            if asyncio.get_running_loop() is self._loop:
-                return await watched(id)
-            # DBOS begins what comes through a queue on a loop of its own, where nothing of ours lives.
-            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(watched(id), self._loop))
-
-        async def watched(id: str) -> Any:
             task = asyncio.current_task()
             assert task is not None
             self._tasks.add(task)
@@ -229,11 +217,6 @@ class Durable:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        if self._dbos is not None:
-            with suppress(
-                DBOSException
-            ):  # the queue is only this process's; left behind, it would cost nothing but a row
-                await DBOS.delete_queue_async(self._queue)
         # DBOS joins threads that may be waiting for this very loop, so it is shut down from a thread of its own.
         if self._dbos is not None:
             with ThreadPoolExecutor(1) as thread:
