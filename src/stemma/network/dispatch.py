@@ -73,6 +73,8 @@ class Dispatch:
     behind: bool = False
     """Whether messages may wait only because there is no room here: those that are sent now come after them."""
     _answers: dict[str, asyncio.Future[Posted]] = field(default_factory=dict)
+    _posted: set[str] = field(default_factory=set)
+    """Messages waited for here that were left in their inboxes, where others may take them on."""
     _decisions: dict[str, asyncio.Future[Decision]] = field(default_factory=dict)
 
     @property
@@ -114,6 +116,8 @@ class Dispatch:
             posted = await self._send(message, address, network, sending, until)
             if posted.status.is_final:
                 return posted
+            if not posted.mine:
+                self._posted.add(message.id)
             # One that was sent before a restart has the deadline that it was sent with.
             while not answered.done() and (left := self._left(posted.deadline)) != 0:
                 await asyncio.wait({answered}, timeout=left)
@@ -125,6 +129,7 @@ class Dispatch:
             # It may have been answered meanwhile: what is written down stands.
             return (await self.read(lambda connection: standing(connection, [message.id])))[message.id]
         finally:
+            self._posted.discard(message.id)
             if self._answers.get(message.id) is answered:
                 del self._answers[message.id]
 
@@ -253,14 +258,16 @@ class Dispatch:
 
     async def look_abroad(self, here: Collection[str]) -> None:
         """Tells those who wait here for messages that others work on, all but those of `here`, what became of them."""
-        abroad = [id for id in self._answers if id not in here]
-        if abroad:
-            for id, posted in (await self.read(lambda connection: standing(connection, abroad))).items():
+        await self._hear_of([id for id in self._posted if id not in here])
+
+    async def _hear_of(self, ids: Sequence[str]) -> None:
+        if ids:
+            for id, posted in (await self.read(lambda connection: standing(connection, ids))).items():
                 self.answered(id, posted)
 
     async def look(self) -> None:
         """Tells those who wait here what happened elsewhere: answers, dead letters, cancellations, decisions of people."""
-        await self.look_abroad(())
+        await self._hear_of(list(self._answers))
         if not self.slots.free and not self.closed:
             ready = await self.read(lambda connection: queue(connection, self.serves, self.batch)) is Queue.READY
             self.behind = self.behind or ready

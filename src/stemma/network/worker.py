@@ -47,7 +47,7 @@ Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
 
-_POLL_PEERS = 0.03  # seconds between two looks for what other processes did
+_POLL_PEERS = 0.035  # seconds between two looks for what other processes did
 _POLL_ALONE = 0.04  # on SQLite only people, and commands, change anything from outside
 _RARELY = 0.2  # seconds between two looks for what people and commands did
 _TAKEOVER = 0.4  # seconds between two looks for processes that died
