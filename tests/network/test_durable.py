@@ -1,6 +1,7 @@
 """What the durable engine promises of workflows; a contract with DBOS as much as with ourselves."""
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,25 @@ def test_workflow_begun_within_another_outlives_it(store: Store) -> None:
     done[:] = ["p.1"]
     serve(again=True)
     assert done == ["p.1", "p.2"]
+
+
+def test_work_beside_that_never_began_is_put_away(store: Store) -> None:
+    """What is cut off before its first step, as an interruption may do, leaves nothing behind, and no warning."""
+    durable, begun = Durable(store), list[str]()
+
+    async def work() -> None:
+        begun.append("work")
+
+    async def main() -> None:
+        others = asyncio.all_tasks()
+        durable.spawn(work())
+        [spawned] = asyncio.all_tasks() - others
+        spawned.cancel()
+        await asyncio.wait({spawned})
+
+    durable.serve({}, main)
+    gc.collect()
+    assert begun == []
 
 
 def test_sqlite_takes_one_process_at_a_time(tmp_path: Path) -> None:

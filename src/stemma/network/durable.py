@@ -128,6 +128,8 @@ class Durable:
         task = self._loop.create_task(self._beside(work), context=self._outside.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step never comes to await its work.
+        task.add_done_callback(lambda _: work.close())
 
     async def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
         with suppress(LeftUnfinished):
