@@ -33,10 +33,8 @@ from stemma.network.writer import Writer
 
 Result = TypeVar("Result")
 
-_FULL_WAIT, _FULL_WAIT_MOST = (
-    0.05,
-    1.0,
-)  # seconds before a message is offered again to a full inbox; each time twice as many
+_FULL_WAIT = 0.05  # seconds before a message is offered again to a full inbox; each time twice as many
+_FULL_WAIT_MOST = 1.0
 
 
 @dataclass
@@ -143,7 +141,9 @@ class Dispatch:
         """Sends messages that nobody waits for, all of them or none, in the turn that answers `asker`. Raises as `ask` does."""
         run, pause = posts[0].message.run if posts else "", _FULL_WAIT
         while turned := await self.writer.write(
-            lambda tx: publish(tx, posts, bounds=bounds, by=self.owner, asker=asker), about=run
+            lambda tx: publish(tx, posts, bounds=bounds, by=self.owner, asker=asker),
+            about=run,
+            into=[post.address for post in posts],
         ):
             pause = await self._turned_away(turned, pause)
         self.waits = True
@@ -166,7 +166,7 @@ class Dispatch:
             at_once = self._has_room_for(address.inbox)
             # While it is written down, so that no second message takes the place.
             with self.slots.reserved(int(at_once)):
-                posted = await self.writer.write(partial(sending, at_once=at_once), about=message.run)
+                posted = await self.writer.write(partial(sending, at_once=at_once), about=message.run, into=(address,))
                 if isinstance(posted, Posted) and posted.mine:
                     self.slots.take(message.id)
             if isinstance(posted, Posted):

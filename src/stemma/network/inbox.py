@@ -229,6 +229,17 @@ def share_alone(connection: Connection) -> None:
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _CLAIMING})
 
 
+def hold(connection: Connection, addresses: Iterable[Address]) -> None:
+    """Keeps all others from sending to these inboxes until the commit, where the order of the messages counts.
+
+    Else a message that is not committed yet could be overtaken by one that was sent after it. For inboxes without a limit
+    of replicas, and on SQLite, where every writer is alone, there is nothing to keep.
+    """
+    inboxes = {address.inbox for address in addresses if address.replicas is not None}
+    if inboxes and connection.dialect.name == "postgresql":
+        connection.execute(_HOLD, {"inboxes": sorted(inboxes)})
+
+
 def _has_replica(connection: Connection, address: Address) -> bool:
     """Whether one more message of this inbox may be worked on at once."""
     if address.replicas is None:
@@ -311,6 +322,11 @@ SPENT = (runs.c.messages, runs.c.calls, runs.c.tokens, runs.c.microdollars)
 _STANDING_COLUMNS = select(
     *(messages.c[name] for name in ("id", "status", "answer", "reason", "recipient", "deadline"))
 )
+# One after the other, and everywhere in the same order, so that no two wait for each other.
+_HOLD = text(
+    "select pg_advisory_xact_lock(hashtextextended(name, :space)) from"
+    " (select name from unnest(cast(:inboxes as text[])) as name order by hashtextextended(name, :space) offset 0) held"
+).bindparams(space=_CLAIMING)
 _HOLDER = select(messages.c.status, messages.c.owner).where(messages.c.id == bindparam("key"))
 _STANDING = _STANDING_COLUMNS.where(messages.c.id == bindparam("key"))
 _WAITS = select(messages.c.id).where(messages.c.status == _WAITING, messages.c.inbox == bindparam("to_inbox")).limit(1)

@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from stemma.core.errors import StoreError
 from stemma.ledger.scope import Scope, Transaction
+from stemma.network.inbox import Address, hold
 
 Result = TypeVar("Result")
 
@@ -21,6 +22,7 @@ _TURNED_AWAY = ("40001", "40P01")  # SQLSTATE: serialization failure, deadlock
 class _Write:
     work: Callable[[Transaction], Any]
     about: str
+    into: Sequence[Address]
     alone: bool
     done: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
@@ -39,16 +41,24 @@ class Writer:
         self._thread = threading.Thread(target=self._serve, name="stemma-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, work: Callable[[Transaction], Result], *, about: str = "", alone: bool = False) -> Result:
+    async def write(
+        self,
+        work: Callable[[Transaction], Result],
+        *,
+        about: str = "",
+        into: Sequence[Address] = (),
+        alone: bool = False,
+    ) -> Result:
         """What `work` returned, once it is committed. Raises what it raised, with nothing of it written.
 
-        `about` names the run whose row it locks. Every process goes through its runs in the order of their names, so that
-        no two wait for each other. A write that locks what is no run's goes `alone`; where the database has but one lock,
-        that makes no difference. Writes about one run are done in the order in which they were asked for.
+        `about` names the run whose row it locks, `into` the inboxes it sends to. Every process takes all the inboxes of a
+        transaction first, and then goes through its runs in the order of their names, so that no two wait for each other. A
+        write that locks what is no run's goes `alone`; where the database has but one lock, that makes no difference. Writes
+        about one run are done in the order in which they were asked for.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Result] = loop.create_future()
-        self._waiting.put(_Write(work, about, alone and not self._scope.store.is_sqlite, done, loop))
+        self._waiting.put(_Write(work, about, into, alone and not self._scope.store.is_sqlite, done, loop))
         return await done
 
     def close(self) -> None:
@@ -79,7 +89,7 @@ class Writer:
 
     def _carry_out(self, writes: list[_Write]) -> None:
         try:
-            results = written(self._scope, lambda tx: [write.work(tx) for write in writes], attempts=1)
+            results = written(self._scope, lambda tx: _done(writes, tx), attempts=1)
         except BaseException as error:  # noqa: BLE001 - told to whoever asked for it; whose it is is found out one by one
             if len(writes) > 1 or _was_turned_away(error):
                 for write in writes:
@@ -92,11 +102,16 @@ class Writer:
 
     def _carry_out_alone(self, write: _Write) -> None:
         try:
-            result = written(self._scope, write.work)
+            (result,) = written(self._scope, lambda tx: _done([write], tx))
         except BaseException as error:  # noqa: BLE001 - told to whoever asked for it
             _settle(write, None, error)
         else:
             _settle(write, result, None)
+
+
+def _done(writes: Sequence[_Write], transaction: Transaction) -> list[Any]:
+    hold(transaction.connection, [address for write in writes for address in write.into])
+    return [write.work(transaction) for write in writes]
 
 
 def written(scope: Scope, work: Callable[[Transaction], Result], *, attempts: int = _ATTEMPTS) -> Result:
