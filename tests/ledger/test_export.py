@@ -120,6 +120,12 @@ def test_a_missing_moved_or_doubled_line_is_named(tmp_path: Path, lines: list[by
         assert f"log.jsonl:{number}: " in str(found.problem)
 
 
+def test_checkpoints_out_of_order_are_found(tmp_path: Path, lines: list[bytes]) -> None:
+    """The lines of checkpoints are told apart from those that were written, too."""
+    with pytest.raises(InvalidData, match=r"log.jsonl:3: a checkpoint out of its order"):
+        verify_export(write(tmp_path, [lines[0], lines[2], lines[1], *lines[3:]]))
+
+
 def test_a_file_cut_off_names_the_line(tmp_path: Path, lines: list[bytes]) -> None:
     """A file that ends inside a line says so; one cut at a line's end misses its next entry."""
     whole = b"".join(lines)

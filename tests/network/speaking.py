@@ -19,6 +19,7 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
 from tests.network.desks import OneModel
 
+from stemma.core.frames import unframed
 from stemma.ledger.scope import Scope
 from stemma.models.conversation import read_conversation
 from stemma.network import Networks
@@ -29,7 +30,10 @@ from stemma.testing.scripted import ScriptedModel
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One request to a model: whose prompt it began with, what else it said, what tools gave back, and which there are."""
+    """One request to a model: whose prompt it began with, what else it said, what tools gave back, and which there are.
+
+    Strangers' texts are without their frames.
+    """
 
     agent: str
     system: str
@@ -55,7 +59,7 @@ class Speaking(ScriptedModel):
     ) -> ModelResponse:
         asked = read_conversation(messages, parameters)
         told = [
-            part.content
+            unframed(part.content) if isinstance(part.content, str) else part.content
             for message in messages
             if isinstance(message, ModelRequest)
             for part in message.parts
@@ -63,7 +67,7 @@ class Speaking(ScriptedModel):
         ]
         tools = tuple(tool.name for tool in parameters.function_tools)
         agent = (asked.system or asked.user).partition(":")[0]
-        self.heard.append(heard := Heard(agent, asked.system, asked.user, tuple(told), tools))
+        self.heard.append(heard := Heard(agent, asked.system, unframed(asked.user), tuple(told), tools))
         said = self.script[agent](heard)
         if inspect.isawaitable(said):
             said = await said

@@ -12,6 +12,7 @@ from stemma.core.trust import TRUSTED, UNTRUSTED, Integrity, TrustLabel
 from stemma.ledger.scope import Scope
 from stemma.network import Hierarchy, Manifest, Networks, Run, RunStatus, Step, ToolSpec, define_agent, define_network
 from stemma.network.message import Message, PartKind
+from stemma.network.quarantine import NOTE
 from stemma.network.tools.tool import Effect
 from stemma.registry.candidates import Candidates
 from stemma.registry.contents import Contents
@@ -92,7 +93,8 @@ def test_strangers_words_are_data_for_whoever_acts(scope: Scope, tmp_path: Path,
     message = to_clerk(networks, run)
     assert message.data["brief"] == SPLIT[0]["brief"]
     assert message.parts[0].label.integrity is Integrity.TRUSTED
-    assert [heard.system for heard in model.heard if heard.agent == "clerk"] == ["clerk: act."]
+    assert [heard.system for heard in model.heard if heard.agent == "clerk"] == [f"clerk: act.\n\n{NOTE}"]
+    assert SPLIT[0]["brief"] not in str([heard for heard in model.heard if heard.agent == "clerk"])
     assert Sessions(scope).ls() == []
 
 

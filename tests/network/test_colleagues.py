@@ -40,6 +40,7 @@ from stemma.network.inbox import post as written
 from stemma.network.manifest.definition import DefinedAgent
 from stemma.network.message import Message, Part, PartKind
 from stemma.network.run import Sent
+from stemma.network.tools.tool import Effect
 from stemma.network.topics import Post, publish
 
 on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
@@ -118,7 +119,7 @@ def test_question_carries_all_that_the_asker_has_read(scope: Scope) -> None:
 def test_answer_carries_its_own_label(scope: Scope, tmp_path: Path) -> None:
     """What a colleague read in its turn labels what the asker says after it, whatever the asker read itself."""
     (tmp_path / "tools.py").write_text("def bills() -> str:\n    '''The bills.'''\n    return 'x'\n")
-    look = ToolSpec("bills", "python", {"function": "tools.py:bills"}, label=SECRET)
+    look = ToolSpec("bills", "python", {"function": "tools.py:bills"}, effect=Effect.READ, label=SECRET)
     billing = agent("billing", "question", tools=("bills",))
     manifest = desk(billing, inputs=dict.fromkeys(TICKET, TRUSTED), tools=(look,), folder=tmp_path)
 
@@ -134,7 +135,7 @@ def test_answer_carries_its_own_label(scope: Scope, tmp_path: Path) -> None:
 def test_earlier_turns_label_what_is_said_after_them(scope: Scope, tmp_path: Path) -> None:
     """An agent that sees its own earlier turn again says nothing more trusted than what it had read in that one."""
     (tmp_path / "tools.py").write_text("def bills() -> str:\n    '''The bills.'''\n    return 'x'\n")
-    look = ToolSpec("bills", "python", {"function": "tools.py:bills"}, label=SECRET)
+    look = ToolSpec("bills", "python", {"function": "tools.py:bills"}, effect=Effect.READ, label=SECRET)
     agents = [
         agent("support", "ticket", asks=("billing",)),
         agent("second", "ticket", asks=("billing",)),

@@ -18,7 +18,8 @@ from pydantic_ai.messages import (
 )
 
 from stemma import Prompt
-from stemma.core.trust import TRUSTED, UNTRUSTED
+from stemma.core.frames import framed, unframed
+from stemma.core.trust import INTERNAL, TRUSTED, UNTRUSTED
 from stemma.network.agent import Agent, Limits
 from stemma.network.conversation import Earlier, Exchange, conversation
 from stemma.network.message import Message, Part, PartKind
@@ -71,14 +72,24 @@ def test_turns_and_exchanges_come_in_their_order() -> None:
         "UserPromptPart",
         *["ToolCallPart", "ToolReturnPart"] * 2,
     ]
-    words = [part.content for part in said if isinstance(part, SystemPromptPart | UserPromptPart | TextPart)]
+    words = [unframed(str(part.content)) for part in said if isinstance(part, SystemPromptPart | UserPromptPart | TextPart)]
     assert words == ["Act.", "before and n", '{"a": 1}', "now and n"]
+
+
+def test_strangers_words_stand_in_frames() -> None:
+    """What strangers wrote is framed where the prompt puts it; what ours wrote is not."""
+    known = {
+        "ticket": Part(PartKind.DATA, "ticket", "obey", UNTRUSTED),
+        "note": Part(PartKind.DATA, "note", "n", INTERNAL),
+    }
+    sent = Message.compose("r.1", "r", sender="caller", recipient="clerk", parts=parts_for(ROLE, known))
+    assert conversation(ROLE, sent, (), ())[0].parts[-1].content == f"{framed('obey', 'ticket')} and n"
 
 
 def test_oldest_goes_first_when_room_is_short() -> None:
     """Of what was said before the oldest is left out, the newest exchange stays, and the model is told what is missing."""
-    exchanges = [exchange(1, "a" * 200), exchange(2, "b" * 200)]
-    shown = conversation(limited(400), message("now"), [Earlier(message("c" * 100), "d", UNTRUSTED)], exchanges)
+    exchanges = [exchange(1, "a" * 300), exchange(2, "b" * 300)]
+    shown = conversation(limited(600), message("now"), [Earlier(message("c" * 100), "d", UNTRUSTED)], exchanges)
     text = str(shown)
     assert "ccc" not in text
     assert "aaa" not in text

@@ -12,6 +12,7 @@ from tests.network.desks import effects, networks_on, rule, tickets
 
 from stemma.core.clock import SystemClock
 from stemma.core.errors import Conflict, InvalidData, InvalidInput, InvalidName, NotFound
+from stemma.core.frames import unframed
 from stemma.core.trust import Integrity
 from stemma.ledger import Ledger
 from stemma.ledger.scope import Scope
@@ -164,7 +165,7 @@ def test_answer_that_breaks_its_schema_fails_the_run(scope: Scope, desk: Path) -
     said = {"0": '{"kind": "card"}', "1": '{"kind": "loan"}', "2": "card"}
 
     def answer(system: str, user: str) -> str:
-        return said[user.split()[1].rstrip(":")] if system.startswith("triage") else rule(system, user)
+        return said[unframed(user).split()[1].rstrip(":")] if system.startswith("triage") else rule(system, user)
 
     runs = networks_on(scope, ScriptedModel(answer)).run(manifest, tickets(3)).runs
     assert [run.status.value for run in runs] == ["completed", "failed", "failed"]

@@ -130,13 +130,16 @@ def test_person_before_a_tool(
 
 @on_sqlite
 def test_question_shows_what_is_about_to_happen(scope: Scope, tmp_path: Path) -> None:
-    """Facts of the runtime, the agent's label with them: no word that a model says about itself."""
+    """Facts of the runtime, the label of what is handed over with them: no word that a model says about itself.
+
+    The ticket is a stranger's, and kept from the clerk: what the clerk decides is its own.
+    """
     networks = networks_on(scope)
     networks.run(desk(tmp_path, BEFORE_PAYING), TICKET, wait=False)
     [asked] = networks.questions.ls()
     assert asked.question.text == "Pay this?"
     assert asked.question.facts == {"agent": "clerk", "tool": "pay", "effect": "spend", "arguments": {"amount": 12}}
-    assert asked.question.label.integrity.name == "UNTRUSTED"
+    assert asked.question.label.integrity.name == "INTERNAL"
 
 
 @pytest.mark.parametrize(

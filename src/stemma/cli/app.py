@@ -55,6 +55,9 @@ COMMANDS = (
     Entry("up", "fleet:up", "Keep as many workers as the work needs."),
     Entry("memory", "memory:app", "What agents remember across tasks."),
     Entry("models", "models:app", "Models there are, and weights to install."),
+    Entry("policy", "policy:app", "What agents may do: test, explain, try out."),
+    Entry("access", "access:app", "Who may do what: roles, grants."),
+    Entry("tokens", "access:tokens", "API tokens: issue, list, revoke."),
     Entry("audit", "audit:app", "The audit log: read, sign, prove."),
     Entry("backup", "backup:backup", "Write the whole store to one file."),
     Entry("restore", "backup:restore", "Put a backup into an empty store, and verify it."),
@@ -89,7 +92,7 @@ def root(
     Start with: stemma demo
 
     Settings come from the environment: STEMMA_STORE (database URL, by default sqlite:///.stemma/stemma.db), STEMMA_MODEL
-    (by default embedded), STEMMA_WRITER, STEMMA_ACTOR, STEMMA_KEYS.
+    (by default embedded), STEMMA_WRITER, STEMMA_ACTOR, STEMMA_TOKEN, STEMMA_KEYS.
 
     Exit codes: 0 done, 1 error, 2 wrong use, 100 a gate said no.
     """

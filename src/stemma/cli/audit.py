@@ -8,12 +8,16 @@ import typer
 
 import stemma
 from stemma.cli.options import Json, read_text
-from stemma.cli.output import columns_wide, note, print_json, print_table, say
+from stemma.cli.output import columns_wide, note, print_json, print_table, say, tell
+from stemma.cli.witness import app as witness
+from stemma.core.errors import InvalidInput, NotConfigured
 
 if TYPE_CHECKING:  # the database takes a fifth of a second to import, and help does without
-    from stemma.ledger import Entry
+    from stemma.ledger import Entry, PublicKey, Verification
+    from stemma.platform.effects import Effects
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: read it, sign it, prove it.")
+app.add_typer(witness, name="witness")
 
 Key = Annotated[
     Path | None, typer.Option("--public-key", help="File with the public key to believe; this store's unless given.")
@@ -27,34 +31,60 @@ def verify(
     kept: Annotated[
         list[Path] | None, typer.Option("--kept", help="File with a checkpoint kept elsewhere; repeatable.")
     ] = None,
+    witnesses: Annotated[
+        list[Path] | None,
+        typer.Option("--witness", help="File with the public key of a witness that must have signed; repeatable."),
+    ] = None,
+    effects: Annotated[
+        bool, typer.Option("--effects", help="Also that each tool call that acts has one event, and before it ended.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check every entry, every signature and that nothing was cut off. Names the first bad entry; exit code 1 if any.
 
-    Example: `stemma audit verify --export audit.jsonl`
-    """
-    from stemma.ledger import PublicKey, verify_export
+    Who holds the log's key can write it anew: only a witness's signature shows that. Give its key with --witness, and its
+    newest copy with --kept.
 
-    key = None if public_key is None else PublicKey.parse(read_text(public_key).strip())
-    notes = [read_text(path) for path in kept or []]
+    Example: `stemma audit verify --witness w1.pub --kept w1.note`
+    """
+    from stemma.ledger import verify_export
+    from stemma.platform.effects import verify_effects
+
+    if file is not None and effects:
+        raise InvalidInput("an export holds no steps, so --effects has nothing to check; use it on the store")
+    key, notes = None if public_key is None else _key(public_key), [read_text(path) for path in kept or []]
+    seers, acted = _witnesses(witnesses or []), None
     if file is not None:
-        found = verify_export(file, key, kept=notes)
+        found = verify_export(file, key, kept=notes, witnesses=seers)
     else:
         with stemma.open() as here:
-            found = here.ledger.verify(key, kept=notes)
+            found = here.ledger.verify(key, kept=notes, witnesses=seers)
+            acted = verify_effects(here.store, here.ledger) if effects and found.verified else None
     if as_json:
-        print_json(found.to_json())
-    elif found.verified:
-        say(
-            f"verified: {found.entries} entries; {found.signed_size} of them are signed for, "
-            f"by {found.checkpoints} checkpoint{'' if found.checkpoints == 1 else 's'}",
-            style="green",
-        )
+        print_json(found.to_json() | ({} if acted is None else {"effects": acted.to_json()}))
     else:
+        _print(found, acted, witnessed=bool(seers))
+    if not found.verified or (acted is not None and not acted.verified):
+        raise typer.Exit(1)
+
+
+def _print(found: "Verification", acted: "Effects | None", *, witnessed: bool) -> None:
+    if not found.verified:
         where = "" if found.first_bad is None else f"entry {found.first_bad}: "
         say(f"NOT verified: {where}{found.problem}", style="bold red")
-    if not found.verified:
-        raise typer.Exit(1)
+        return
+    say(
+        f"verified: {found.entries} entries; {found.signed_size} of them are signed for, "
+        f"by {found.checkpoints} checkpoint{'' if found.checkpoints == 1 else 's'}"
+        + (f"; {found.witnessed_size} are witnessed" if witnessed else ""),
+        style="green",
+    )
+    if acted is None:
+        return
+    if acted.verified:
+        say(f"verified: {acted.effects} of {acted.calls} tool calls act, each recorded before it ended", style="green")
+    else:
+        say(f"NOT verified: {acted.problem}", style="bold red")
 
 
 @app.command()
@@ -100,6 +130,22 @@ def checkpoint(as_json: Json = False) -> None:
         typer.echo(made.note, nl=False)
 
 
+@app.command()
+def key(as_json: Json = False) -> None:
+    """Print the log's public key, for whoever verifies or witnesses it.
+
+    Example: `stemma audit key > log.pub`
+    """
+    with stemma.open() as here:
+        if here.public_key is None:
+            raise NotConfigured("the audit log's key is not here, so there is nothing to print; see STEMMA_KEYS")
+        text = here.public_key.text
+    if as_json:
+        print_json({"public_key": text})
+    else:
+        typer.echo(text)
+
+
 @app.command("export")
 def export_(
     file: Annotated[Path, typer.Argument(help="File to write: .jsonl, or .jsonl.zst for a compressed one.")],
@@ -118,6 +164,67 @@ def export_(
         print_json({"file": str(made.path), "entries": made.entries, "checkpoints": made.checkpoints})
     else:
         say(f"wrote {made.entries} entries and {made.checkpoints} checkpoints to {made.path}")
+
+
+@app.command()
+def attest(
+    subject: Annotated[
+        str | None,
+        typer.Argument(help="A session's id, a judged candidate's number or digest, or a tool call: message.step."),
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--verify", help="Check this statement instead; needs no store.")] = None,
+    public_key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Sign a statement about one session, verdict or tool call, for others' tools (in-toto, SLSA), or check one.
+
+    It carries the entries of the log that it is drawn from, each with the proof that it is there.
+
+    Example: `stemma audit attest s_01… > session.json && stemma audit attest --verify session.json --public-key log.pub`
+    """
+    from stemma.platform.attestation import attest as attested
+    from stemma.platform.attestation import read_attestation
+
+    if (subject is None) == (file is None):
+        raise InvalidInput("name either what to attest, or with --verify a statement to check")
+    if subject is not None:
+        with stemma.open() as here:
+            print_json(attested(here, subject))
+        return
+    assert file is not None
+    checked = read_attestation(read_text(file), _own_key() if public_key is None else _key(public_key))
+    if as_json:
+        print_json(checked.to_json())
+        return
+    told = checked.to_json()
+    say(f"verified: {told['predicate_type']}", style="green")
+    tell(f"about sha256 {', '.join(told['subjects'])}")
+    tell(f"drawn from {_spoken(told['entries'])} of the log {told['log']!r}, signed at {told['log_size']} entries")
+
+
+def _spoken(entries: list[int]) -> str:
+    return f"entr{'y' if len(entries) == 1 else 'ies'} {', '.join(map(str, entries))}"
+
+
+def _key(path: Path) -> "PublicKey":
+    from stemma.ledger import PublicKey
+
+    return PublicKey.parse(read_text(path))
+
+
+def _own_key() -> "PublicKey":
+    with stemma.open() as here:
+        if here.public_key is None:
+            raise NotConfigured(
+                "the audit log's key is not here; give the public key of whoever signed with --public-key"
+            )
+        return here.public_key
+
+
+def _witnesses(paths: list[Path]) -> list["PublicKey"]:
+    from stemma.ledger import PublicKey, Use
+
+    return [PublicKey.parse(read_text(path), use=Use.WITNESS) for path in paths]
 
 
 def _data(entry: "Entry") -> str:

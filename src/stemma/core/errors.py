@@ -12,7 +12,8 @@
     ├── NotFound                a prompt, version, label, session, candidate or run that is not there
     ├── Conflict                somebody else changed it first; read again and decide
     ├── NotAllowed              the rules forbid it
-    │   └── Refused             a gate said no; `reasons` says why
+    │   ├── Refused             a gate said no; `reasons` says why
+    │   └── Unauthorized        the caller lacks a permission; it says which, and who gives it
     ├── NotConfigured           a key, an extra or a setting is missing
     ├── StoreError              the database cannot be used
     │   ├── StoreDamaged
@@ -96,6 +97,15 @@ class Refused(NotAllowed):
     def __init__(self, what: str, reasons: Sequence[str]) -> None:
         self.what, self.reasons = what, tuple(reasons)
         super().__init__(f"{what} was refused: {'; '.join(reasons)}")
+
+
+class Unauthorized(NotAllowed):
+    """`principal` may not do `action` to `resource`: `missing` says what for, `way_out` what would change that."""
+
+    def __init__(self, principal: str, action: str, resource: str, missing: str, way_out: str) -> None:
+        self.principal, self.action, self.resource = principal, action, resource
+        self.missing, self.way_out = missing, way_out
+        super().__init__(f"{principal} may not {action} {resource}: {missing}; {way_out}")
 
 
 class NotConfigured(StemmaError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from stemma.core.errors import InvalidData, InvalidInput, NotConfigured
+from stemma.core.shown import shown
 from stemma.evaluate.answers import parse_json
 
 
@@ -175,6 +176,9 @@ def _row(line: int, columns: Sequence[str], values: Sequence[str | None]) -> Row
     return Row(line, tuple(values))  # type: ignore[arg-type]  # the loop returned for every None
 
 
+_MOST_NAMED = 20
+# A comparison takes ten microseconds, and a hundred times that for a long name; a file may have any number of columns.
+_MOST_COMPARED, _LONGEST_COMPARED = 1_000, 100
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -206,12 +210,14 @@ def _place(path: Path, column: str, names: Sequence[str]) -> int:
         return names.index(column)
     if found:
         raise InvalidData(path, f"the column {column!r} stands in the header {found} times; give each its own name")
-    have = ", ".join(repr(name) for name in names)
+    have = ", ".join(map(shown, names[:_MOST_NAMED]))
+    if len(names) > _MOST_NAMED:
+        have += f" and {len(names) - _MOST_NAMED:,} more"
     raise InvalidData(path, f"has no column {column!r}{_did_you_mean(column, names)}; it has {have}")
 
 
 def _did_you_mean(name: str, names: Sequence[str]) -> str:
-    lowered = {known.lower().strip(): known for known in names}
+    lowered = {known.lower().strip(): known for known in names[:_MOST_COMPARED] if len(known) < _LONGEST_COMPARED}
     near = difflib.get_close_matches(name.lower(), lowered, n=1)
     return f" (did you mean {lowered[near[0]]!r}?)" if near else ""
 

@@ -5,7 +5,7 @@ from stemma.ledger.entry import Entry, Event
 from stemma.ledger.export import Export, export, verify_export
 from stemma.ledger.log import Ledger
 from stemma.ledger.merkle import ConsistencyProof, InclusionProof, leaf_hash
-from stemma.ledger.signing import PublicKey, Signer
+from stemma.ledger.signing import PublicKey, Signer, Use
 from stemma.ledger.verification import Verification, verify
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Ledger",
     "PublicKey",
     "Signer",
+    "Use",
     "Verification",
     "export",
     "leaf_hash",

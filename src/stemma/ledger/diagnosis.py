@@ -19,12 +19,16 @@ _CHUNK = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A size at which the root is known: from a checkpoint whose signature holds, from one not checked, or the head."""
+    """A size at which the root is known: from a checkpoint whose signature holds, from one not checked, or the head.
+
+    One that is `is_outside` was kept elsewhere, or signed by a witness: who can write the store cannot have made it.
+    """
 
     size: int
     root: bytes
     name: str
     is_signed: bool = False
+    is_outside: bool = False
     is_head: bool = False
 
 

@@ -70,7 +70,13 @@ def export(store: Store, path: Path, *, public_key: PublicKey | None = None) -> 
     return Export(path, entries, len(taken.checkpoints))
 
 
-def verify_export(path: Path, public_key: PublicKey | None = None, *, kept: Sequence[str] = ()) -> Verification:
+def verify_export(
+    path: Path,
+    public_key: PublicKey | None = None,
+    *,
+    kept: Sequence[str] = (),
+    witnesses: Sequence[PublicKey] = (),
+) -> Verification:
     """Verifies an exported log without any database; a problem with an entry names its line.
 
     Without `public_key` the one in the file's header is used, which proves only that the file has not been damaged: who
@@ -80,9 +86,10 @@ def verify_export(path: Path, public_key: PublicKey | None = None, *, kept: Sequ
     with _read(path) as file:
         lines = _Lines(path, file)
         header = _Header.read(lines)
-        notes = tuple(_stored_note(lines) for _ in range(header.checkpoints))
+        notes = _stored_notes(lines, header.checkpoints)
         before = lines.read
-        found = verify(Snapshot(header.head, notes, _batches(lines)), public_key or header.public_key, kept=kept)
+        taken = Snapshot(header.head, notes, _batches(lines))
+        found = verify(taken, public_key or header.public_key, kept=kept, witnesses=witnesses)
     if found.problem is None:
         return found
     where = f"{path}" if found.first_bad is None else f"{path}:{before + found.first_bad + 1}"
@@ -191,6 +198,16 @@ def _not_an_entry(lines: _Lines, batch: list[bytes]) -> InvalidData:
             problem = "not an entry of an exported audit log" if line.endswith(b"\n") else "the file is cut off here"
             return InvalidData(lines.path, problem, line=number)
     raise AssertionError("lines that are wrong together are wrong somewhere")
+
+
+def _stored_notes(lines: _Lines, count: int) -> tuple[StoredNote, ...]:
+    notes = list[StoredNote]()
+    for _ in range(count):
+        note = _stored_note(lines)
+        if notes and note.size <= notes[-1].size:
+            raise InvalidData(lines.path, "a checkpoint out of its order, in which it was not written", line=lines.read)
+        notes.append(note)
+    return tuple(notes)
 
 
 def _stored_note(lines: _Lines) -> StoredNote:

@@ -45,7 +45,7 @@ class Ledger:
     def __init__(self, store: Store, clock: Clock, signer: Signer | None = None) -> None:
         self.store = store
         self._clock = clock
-        self._signer = signer
+        self.signer = signer
         # Plain driver statements: an append rides on every operation, and building Core's would double its cost.
         mark = "?" if store.is_sqlite else "%s"
         # SQLite's writer holds the whole database from its BEGIN on; PostgreSQL's take turns at this row.
@@ -168,7 +168,7 @@ class Ledger:
         Raises NotConfigured without a signing key, LedgerTampered when the log has shrunk below its last checkpoint or
         differs from it: such a log must not be signed.
         """
-        if self._signer is None:
+        if self.signer is None:
             raise NotConfigured("the audit log has no signing key, so no checkpoint was made; open it with one")
         with self.store.write() as connection:
             head = self._head(connection)
@@ -180,8 +180,8 @@ class Ledger:
                     "Find out with: stemma audit verify"
                 )
             if last is not None and last.size == tree.size:
-                return _believed(last, self._signer.public_key)
-            made = Checkpoint.sign(self._signer, size=tree.size, root=tree.root())
+                return _believed(last, self.signer.public_key)
+            made = Checkpoint.sign(self.signer, size=tree.size, root=tree.root())
             connection.execute(ledger_checkpoints.insert().values(size=made.size, note=made.note))
             return made
 
@@ -190,15 +190,21 @@ class Ledger:
         with self.store.read() as connection:
             return _last_checkpoint(connection)
 
-    def verify(self, public_key: PublicKey | None = None, *, kept: Sequence[str] = ()) -> Verification:
+    def verify(
+        self,
+        public_key: PublicKey | None = None,
+        *,
+        kept: Sequence[str] = (),
+        witnesses: Sequence[PublicKey] = (),
+    ) -> Verification:
         """Reads the whole log and checks it; see `verify` of `stemma.ledger.verification`.
 
         `public_key` defaults to that of this ledger's own signer.
         """
-        if public_key is None and self._signer is not None:
-            public_key = self._signer.public_key
+        if public_key is None and self.signer is not None:
+            public_key = self.signer.public_key
         with snapshot(self.store) as taken:
-            return verify(taken, public_key, kept=kept)
+            return verify(taken, public_key, kept=kept, witnesses=witnesses)
 
     def _head(self, connection: Connection) -> Head:
         """The head, locked against other appends until the transaction ends."""

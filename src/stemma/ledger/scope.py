@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from stemma.core.clock import Clock, timestamp
+from stemma.ledger.authority import Action, Authority, Ungoverned
 from stemma.ledger.entry import Event
 from stemma.ledger.log import Ledger
 from stemma.store import Store
@@ -22,6 +23,11 @@ class Transaction:
     at: str
     _ledger: Ledger
     _noted: list[Event] = field(default_factory=list)
+    authority: Authority = field(default_factory=Ungoverned, kw_only=True)
+
+    def require(self, action: Action, resource: str) -> None:
+        """Nothing, if the actor may do that; asked in the transaction that does it. Raises Unauthorized."""
+        self.authority.require(self.connection, self.actor, action, resource)
 
     def record(self, kind: str, *, subject: str, data: Mapping[str, Any]) -> int:
         """Appends an event to the audit log in this transaction; returns its sequence number."""
@@ -42,12 +48,15 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where rooms read and write, and in whose name."""
+    """Where rooms read and write, in whose name, and by whose leave."""
 
     store: Store
     ledger: Ledger
     clock: Clock
     actor: str
+    authority: Authority = field(default_factory=Ungoverned, kw_only=True)
+    on_behalf_of: str | None = field(default=None, kw_only=True)
+    """Whose credentials the actor acts with, where they are another's: those of the process that an agent runs in."""
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection for reading; see `Store.read`."""
@@ -57,10 +66,24 @@ class Scope:
     def write(self) -> Iterator[Transaction]:
         """A transaction with the audit log in it: committed when the block ends, undone when it raises."""
         with self.store.write() as connection:
-            transaction = Transaction(connection, self.actor, timestamp(self.clock.now()), self.ledger)
+            at = timestamp(self.clock.now())
+            transaction = Transaction(connection, self.actor, at, self.ledger, authority=self.authority)
             yield transaction
             transaction.close()
 
+    def require(self, action: Action, resource: str, connection: Connection | None = None) -> None:
+        """Nothing, if the actor may do that; for what reads, and for what is asked before it costs something.
+
+        Raises Unauthorized.
+        """
+        if connection is not None:
+            self.authority.require(connection, self.actor, action, resource)
+            return
+        with self.read() as reading:
+            self.authority.require(reading, self.actor, action, resource)
+
     def acting_as(self, actor: str) -> "Scope":
-        """The same place, in another actor's name."""
-        return replace(self, actor=actor)
+        """The same place, in another actor's name, and with no more power than before; see `Authority`."""
+        if actor == self.actor:
+            return self
+        return replace(self, actor=actor, on_behalf_of=self.on_behalf_of or self.actor)

@@ -3,7 +3,9 @@
 Four things must agree: each body with its stored leaf hash, each leaf hash with the copy in the next body (and the
 last one with the head's), the tree of all leaf hashes with the head, and the tree at each signed size with the
 checkpoint. All but the last could be made to agree by whoever can write the database; a checkpoint only by the key.
-So a log can be believed up to `Verification.signed_size`, and nobody can cut it below a checkpoint kept elsewhere.
+So a log can be believed up to `Verification.signed_size`, and nobody can cut it below a checkpoint kept elsewhere. Who
+holds the key as well can write everything anew but what a witness has signed: up to `witnessed_size` not even the owner
+has changed anything.
 """
 
 from collections import deque
@@ -15,6 +17,7 @@ from typing import Any
 
 from stemma.core.errors import InvalidInput, LedgerTampered
 from stemma.ledger.checkpoint import Checkpoint
+from stemma.ledger.cosignature import Cosignature
 from stemma.ledger.diagnosis import Anchor, Finding, of_broken_link, of_broken_tip, of_disagreement
 from stemma.ledger.entry import TIP
 from stemma.ledger.merkle import EMPTY_ROOT, Frontier
@@ -29,7 +32,8 @@ class Verification:
     `entries` were read, up to the first bad one; their Merkle root is `root`. `checkpoints` agree with them, and
     signatures cover the first `signed_size`. When something is wrong, `problem` says what; `first_bad` is the first bad
     entry, or None where the data prove only that it is among `suspects`, or that no entry is bad but a head or a
-    checkpoint. `public_key` is the key that signatures were checked with.
+    checkpoint. `public_key` is the key that signatures were checked with. Every one of the witnesses that were asked for
+    has seen the first `witnessed_size`.
     """
 
     entries: int
@@ -40,6 +44,7 @@ class Verification:
     first_bad: int | None = None
     suspects: range | None = None
     public_key: str | None = None
+    witnessed_size: int = 0
 
     @property
     def verified(self) -> bool:
@@ -61,17 +66,26 @@ class Verification:
             "first_bad": self.first_bad,
             "suspects": None if self.suspects is None else [self.suspects[0], self.suspects[-1]],
             "public_key": self.public_key,
+            "witnessed_size": self.witnessed_size,
         }
 
 
-def verify(snapshot: Snapshot, public_key: PublicKey | None = None, *, kept: Sequence[str] = ()) -> Verification:
+def verify(
+    snapshot: Snapshot,
+    public_key: PublicKey | None = None,
+    *,
+    kept: Sequence[str] = (),
+    witnesses: Sequence[PublicKey] = (),
+) -> Verification:
     """Checks everything in `snapshot` in one pass that holds a few hundred entries at a time.
 
     Without `public_key` checkpoints are compared with the entries, but not believed: `signed_size` stays 0. `kept` are
-    notes that were kept elsewhere; they count like the log's own, and show if those were removed. Never raises for
-    what it finds: see `Verification`.
+    notes that were kept elsewhere; they count like the log's own, and show if those were removed. A checkpoint that one of
+    `witnesses` signed is believed whoever holds the log's key, and each of them must have signed one; the largest that a
+    witness itself still has belongs among `kept`, else a log that was cut back to an older one passes. Never raises
+    for what it finds: see `Verification`.
     """
-    anchors, complaints = _anchors(snapshot, public_key, kept)
+    anchors, seen, complaints = _anchors(snapshot, public_key, kept, witnesses)
     walk = _Walk(deque(anchors), complaints)
     finding = _read(walk, snapshot)
     if finding is None and walk.doubts:
@@ -88,6 +102,9 @@ def verify(snapshot: Snapshot, public_key: PublicKey | None = None, *, kept: Seq
         first_bad=None if finding is None else finding.first_bad,
         suspects=None if finding is None else finding.suspects,
         public_key=None if public_key is None else public_key.text,
+        witnessed_size=min(
+            (max((size for size in sizes if size <= walk.vouched), default=0) for sizes in seen.values()), default=0
+        ),
     )
 
 
@@ -105,6 +122,7 @@ class _Walk:
     pending: list[bytes] = field(default_factory=list)
     doubts: list[tuple[Anchor, int]] = field(default_factory=list)  # unsigned ones that disagreed, and `proven` then
     proven: int = 0  # entries below this agree with some anchor
+    vouched: int = 0  # … with one that is not the store's own
     signed: int = 0
     met: int = 0
 
@@ -131,6 +149,8 @@ class _Walk:
             self.met += not anchor.is_head
             if anchor.is_signed:
                 self.signed = anchor.size
+            if anchor.is_outside:
+                self.vouched = anchor.size
             # A later tree that fits shows that the entries below are right, and the one that differed was wrong.
             self.complaints += [
                 f"{false.name} was changed: the entries it counts are right" for false, _ in self.doubts
@@ -139,7 +159,8 @@ class _Walk:
         elif self.proven == anchor.size:
             self.complaints.append(f"{anchor.name} was changed: the entries it counts are right")
         elif anchor.is_signed:
-            return of_disagreement(anchor, self.proven)
+            # Who rewrote what others saw also held the key: what only that key signed proves nothing against it.
+            return of_disagreement(anchor, self.vouched if anchor.is_outside else self.proven)
         else:
             self.doubts.append((anchor, self.proven))
         return None
@@ -229,25 +250,48 @@ def _missing(count: int, name: str, size: int) -> Finding:
     return Finding(f"entry {count} is missing: {name} counts {size} entries", count, range(count, count + 1))
 
 
-def _anchors(snapshot: Snapshot, public_key: PublicKey | None, kept: Sequence[str]) -> tuple[list[Anchor], list[str]]:
-    """The sizes at which the root is known, smallest first, and what is wrong with the texts that should say so."""
+def _anchors(
+    snapshot: Snapshot, public_key: PublicKey | None, kept: Sequence[str], witnesses: Sequence[PublicKey]
+) -> tuple[list[Anchor], dict[PublicKey, list[int]], list[str]]:
+    """The sizes at which the root is known, smallest first and of one size the most believed first; those that each witness
+    has signed; and what is wrong with the texts that should say so."""
     anchors, complaints = list[Anchor](), list[str]()
+    seen: dict[PublicKey, list[int]] = {witness: [] for witness in witnesses}
     notes: list[tuple[str, int | None, str]] = [
         (f"the checkpoint at {stored.size}", stored.size, stored.note) for stored in snapshot.checkpoints
     ]
     notes += [("the checkpoint that was kept", None, note) for note in kept]
     for name, size, note in notes:
+        read, is_signed, is_outside = None, public_key is not None, public_key is not None and size is None
         try:
             read = Checkpoint.parse(note, public_key)
         except InvalidInput as error:
             complaints.append(f"{name} cannot be believed: {error}")
+        for witness in witnesses:
+            try:
+                cosigned = Cosignature.find(note, witness)
+            except InvalidInput as error:
+                complaints.append(f"{name} cannot be believed: {error}")
+                continue
+            if cosigned is not None:
+                read, is_signed, is_outside = cosigned.checkpoint, True, True
+                name = f"the checkpoint that witness {witness.name!r} saw"
+                seen[witness].append(read.size)
+        if read is None:
             continue
         if size not in (None, read.size):
             complaints.append(f"{name} was changed: its note is about {read.size} entries")
-        anchors.append(Anchor(read.size, read.root, name, is_signed=public_key is not None))
+        anchors.append(Anchor(read.size, read.root, name, is_signed, is_outside))
+    complaints += [
+        f"witness {witness.name!r} has signed no checkpoint that is here: it may have been removed; ask the witness for its "
+        "own copy, and give it with --kept"
+        for witness, sizes in seen.items()
+        if not sizes
+    ]
     if snapshot.head is not None:
         try:
             anchors.append(Anchor(snapshot.head.size, snapshot.head.tree().root(), "the head", is_head=True))
         except InvalidInput as error:
             complaints.append(f"the head was changed: {error}")
-    return sorted(anchors, key=lambda anchor: (anchor.size, not anchor.is_signed, anchor.is_head)), complaints
+    anchors.sort(key=lambda one: (one.size, not one.is_outside, not one.is_signed, one.is_head))
+    return anchors, seen, complaints

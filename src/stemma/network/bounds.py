@@ -10,14 +10,16 @@ class Bounds:
 
     `depth` counts messages below messages; `fan_out` the messages that one step of a flow, or one turn, sends;
     `messages`, model `calls` and `tokens` (in and out) all of the run's; `dollars` what its calls cost as far as their
-    price is known; `seconds` its whole time, waiting for people not included. Calls that are in flight when a bound is
-    met are finished and counted.
+    price is known; `seconds` its whole time, waiting for people not included. `approvals` is how often people are asked
+    to let a call go ahead that no policy lets: what is wanted after that is refused. Calls that are in flight when a bound
+    is met are finished and counted.
     """
 
     depth: int = 8
     fan_out: int = 16
     messages: int = 500
     calls: int = 500
+    approvals: int = 10
     tokens: int | None = None
     dollars: float | None = None
     seconds: float | None = None

@@ -135,4 +135,6 @@ def _tool(name: str, description: str, properties: Mapping[str, Any], invoke: An
         "additionalProperties": False,
     }
     # However long a colleague takes, or an inbox is full: deadlines and the bounds of the task say when that is enough.
-    return Tool(name, description, parameters, invoke, _EFFECTS[name], INTERNAL, idempotent=True, timeout=inf)
+    return Tool(
+        name, description, parameters, invoke, _EFFECTS[name], INTERNAL, idempotent=True, timeout=inf, labelled=True
+    )

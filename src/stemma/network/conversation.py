@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stemma.core.trust import TrustLabel
+from stemma.core.frames import framing
+from stemma.core.trust import Integrity, TrustLabel
 from stemma.network.manifest import CONTEXT
 from stemma.network.message import Message
 from stemma.network.network import Role
@@ -40,11 +41,14 @@ class Earlier:
 
 
 def conversation(
-    role: Role, message: Message, history: Sequence[Earlier], exchanges: Sequence[Exchange]
+    role: Role, message: Message, history: Sequence[Earlier], exchanges: Sequence[Exchange], *, note: str = ""
 ) -> "list[ModelMessage]":
-    """The messages for the model. Raises TemplateError, and TooLong when what must stay whole is over the limit by itself."""
-    values = {name: shown(name, value) for name, value in message.data.items()}
-    rendered = render(role, values)
+    """The messages for the model, with `note` behind its instructions.
+
+    Raises TemplateError, and TooLong when what must stay whole is over the limit by itself.
+    """
+    values = _values(message)
+    rendered = _noted(render(role, values), note)
     limit = role.agent.limits.max_input_chars
     size = len(rendered.system) + len(rendered.user)
     if not history and not exchanges and size <= limit:
@@ -53,7 +57,7 @@ def conversation(
     whole = _window(role, message, values, rendered, turns, exchanges)
     if whole.size() <= limit:
         return _messages(rendered, turns, exchanges)
-    return _fitted(role, message, whole, limit, turns, exchanges)
+    return _fitted(role, message, note, whole, limit, turns, exchanges)
 
 
 def _window(
@@ -64,8 +68,8 @@ def _window(
     turns: Sequence[tuple[str, str]],
     exchanges: Sequence[Exchange],
 ) -> Window:
-    data = {name: as_said(value) for name, value in values.items() if name not in _LISTS}
-    passages = {name: _texts(value) for name, value in message.data.items() if name in _LISTS}
+    data = {name: as_said(value) for name, value in values.items() if not _is_list(name, message.data[name])}
+    passages = {name: _texts(value) for name, value in message.data.items() if _is_list(name, value)}
     in_data = sum(map(len, data.values())) + sum(len(text) for found in passages.values() for text in found)
     # What the prompt itself takes. Values that stand in it twice, or not at all, are evened out when the fitted ones
     # are put in.
@@ -82,6 +86,7 @@ def _window(
 def _fitted(
     role: Role,
     message: Message,
+    note: str,
     whole: Window,
     limit: int,
     turns: Sequence[tuple[str, str]],
@@ -90,8 +95,8 @@ def _fitted(
     room = limit
     while True:
         kept = fit(whole, room)
-        values: dict[str, Any] = dict(kept.data) | {name: "\n\n".join(found) for name, found in kept.passages.items()}
-        rendered = render(role, values)
+        texts: dict[str, Any] = dict(kept.data) | {name: "\n\n".join(found) for name, found in kept.passages.items()}
+        rendered = _noted(render(role, {name: _framed(name, text, message) for name, text in texts.items()}), note)
         rendered = Rendered(rendered.system, f"{rendered.user}\n\n{kept.note}".strip())
         left = turns[len(turns) - len(kept.history) :], exchanges[len(exchanges) - len(kept.exchanges) :]
         size = len(rendered.system) + len(rendered.user)
@@ -123,8 +128,27 @@ def _messages(
 
 
 def _question(role: Role, message: Message) -> str:
-    rendered = render(role, {name: shown(name, value) for name, value in message.data.items()})
+    rendered = render(role, _values(message))
     return rendered.user or rendered.system
+
+
+def _noted(rendered: Rendered, note: str) -> Rendered:
+    return Rendered("\n\n".join(text for text in (rendered.system, note) if text), rendered.user) if note else rendered
+
+
+def _values(message: Message) -> dict[str, Any]:
+    """The data of a message as a template is given it."""
+    return {name: _framed(name, shown(name, value), message) for name, value in message.data.items()}
+
+
+def _framed(name: str, value: Any, message: Message) -> Any:
+    """A stranger's text, so that it is written in a frame; any other as it is."""
+    strangers = {part.name for part in message.parts if part.label.integrity is Integrity.UNTRUSTED}
+    return framing(value, name) if name in strangers else value
+
+
+def _is_list(name: str, value: Any) -> bool:
+    return name in _LISTS and isinstance(value, list)
 
 
 def _texts(value: Any) -> list[str]:

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
+from stemma.core.clock import Clock
 from stemma.core.trust import TrustLabel
+from stemma.guard.policy import Policy
 from stemma.network.caller import ModelCaller
 from stemma.network.colleagues import Colleagues, effects_of
 from stemma.network.conversation import Earlier
@@ -14,6 +16,7 @@ from stemma.network.history import earlier
 from stemma.network.message import Message
 from stemma.network.network import Network, Role, Spawned
 from stemma.network.people import Decision, Question
+from stemma.network.records import actor_of
 from stemma.network.rooms import Rooms
 from stemma.network.state.workspace import workspace_tools
 from stemma.network.tools.tool import Effect, Tool
@@ -35,6 +38,7 @@ class Equipment:
     life: AsyncExitStack
     _toolboxes: dict[str, Toolbox] = field(default_factory=dict)
     _fits: dict[str, Fitness] = field(default_factory=dict)
+    _policies: dict[str, Policy] = field(default_factory=dict)
 
     # --- networks and roles -------------------------------------------------------------------------------------------
 
@@ -54,7 +58,7 @@ class Equipment:
         if role.prompt is None or persona["digest"] == role.prompt.digest:
             return role
         prompt = await self.dispatch.in_thread(self.rooms.briefs.prompt, persona["digest"])
-        return replace(role, prompt=prompt, source=persona["prompt"], trust=message.parts[0].label)
+        return replace(role, prompt=prompt, source=persona["prompt"], trust=TrustLabel.from_json(persona["trust"]))
 
     async def fitness(self, network: Network) -> Fitness:
         """What measures tasks against the capabilities of the network's agents."""
@@ -110,3 +114,21 @@ class Equipment:
     async def decision(self, question: Question) -> Decision:
         """See `turns.Surroundings`."""
         return await self.dispatch.decision(question)
+
+    # --- the guard ----------------------------------------------------------------------------------------------------
+
+    def policy(self, network: Network) -> Policy:
+        """See `turns.Surroundings`."""
+        if network.digest not in self._policies:
+            self._policies[network.digest] = Policy.of(network.policies)
+        return self._policies[network.digest]
+
+    async def actor(self, run: str) -> str:
+        """See `turns.Surroundings`."""
+        found: str = await self.dispatch.read(lambda connection: actor_of(connection, run))
+        return found
+
+    @property
+    def clock(self) -> Clock:
+        """See `turns.Surroundings`."""
+        return self.dispatch.clock

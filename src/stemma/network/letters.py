@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from stemma.core.errors import Conflict, NotFound
+from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
 from stemma.network.message import Message, MessageStatus
 from stemma.network.run import RunStatus
@@ -68,11 +69,12 @@ class Letters:
 
         What others answered in the run stays. Whoever works on the store takes it up; where nobody does, the command that began
         the run goes on with it. Raises NotFound; Conflict for a message that is not dead, and for one whose turn called a tool
-        with an effect: that would be called again.
+        with an effect: that would be called again; Unauthorized.
         """
         with self._scope.write() as transaction:
             connection = transaction.connection
             row = _row(connection, message_id)
+            transaction.require(Action.USE, f"networks:/{row.inbox.partition('/')[0]}")
             if row.status != MessageStatus.DEAD:
                 raise Conflict(f"message {message_id!r} is {row.status}, not dead; only dead letters are replayed")
             effect = connection.execute(

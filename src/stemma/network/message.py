@@ -6,13 +6,17 @@ from enum import StrEnum
 from typing import Any
 
 from stemma.core.errors import InvalidInput
-from stemma.core.trust import TrustLabel, join_all
+from stemma.core.trust import Confidentiality, Integrity, TrustLabel, join_all
+from stemma.network.wire import Label
 
 CALLER = "caller"
 """Who asks a network, and who gets its last message."""
 
 PERSON = "person"
 """Who gets the message when a network hands a task over."""
+
+NOTHING = TrustLabel(Integrity.TRUSTED, Confidentiality.PUBLIC)
+"""The label of an empty text: nobody chose it, and anybody may know it."""
 
 
 class PartKind(StrEnum):
@@ -23,23 +27,52 @@ class PartKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Inner:
+    """What the pieces of a value of JSON are worth each, where some are worth more than the whole.
+
+    `own` is the label of its shape, and of every field that `fields` does not name.
+    """
+
+    own: Label
+    fields: Mapping[str, Label]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"own": self.own.to_json(), "fields": {path: label.to_json() for path, label in self.fields.items()}}
+
+    @classmethod
+    def from_json(cls, content: Any) -> "Inner":
+        """What `to_json` wrote. Raises InvalidInput."""
+        try:
+            fields = {path: TrustLabel.from_json(label) for path, label in content["fields"].items()}
+            return cls(TrustLabel.from_json(content["own"]), fields)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InvalidInput(f"{content!r} are not the labels of a value: they need own and fields") from error
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """One piece of a message: text, or JSON."""
+    """One piece of a message: text, or JSON. `label` is that of the whole, the join of everything in it."""
 
     kind: PartKind
     name: str
     value: Any
     label: TrustLabel
+    inner: Inner | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind.value, "name": self.name, "value": self.value, "label": self.label.to_json()}
+        content = {"kind": self.kind.value, "name": self.name, "value": self.value, "label": self.label.to_json()}
+        return content if self.inner is None else content | {"inner": self.inner.to_json()}
 
     @classmethod
     def from_json(cls, content: Any) -> "Part":
         """The part that `to_json` wrote. Raises InvalidInput; a part without a label is none."""
         try:
             return cls(
-                PartKind(content["kind"]), content["name"], content["value"], TrustLabel.from_json(content["label"])
+                PartKind(content["kind"]),
+                content["name"],
+                content["value"],
+                TrustLabel.from_json(content["label"]),
+                Inner.from_json(content["inner"]) if "inner" in content else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(f"{content!r} is not a message part: it needs kind, name, value and label") from error
@@ -63,8 +96,8 @@ class MessageStatus(StrEnum):
 class Message:
     """From one agent to another. `id` is also the id of the durable workflow that answers it.
 
-    `label` is the join of every part and of what decided that the message was sent at all: branching on a text lets it
-    through as surely as quoting it.
+    `label` is the join of every part and of what decided that the message was sent at all, which is `decided`: branching on
+    a text lets it through as surely as quoting it.
     """
 
     id: str
@@ -73,6 +106,7 @@ class Message:
     recipient: str
     parts: tuple[Part, ...]
     label: TrustLabel
+    decided: TrustLabel
 
     @classmethod
     def compose(
@@ -86,9 +120,9 @@ class Message:
         decided_by: Iterable[TrustLabel] = (),
     ) -> "Message":
         """The message with the join of all labels. `id` is named after its place in the run: a replay composes the same one."""
-        collected = tuple(parts)
-        label = join_all([*(part.label for part in collected), *decided_by])
-        return cls(id, run, sender, recipient, collected, label)
+        collected, decided = tuple(parts), join_all([NOTHING, *decided_by])
+        label = join_all([*(part.label for part in collected), decided])
+        return cls(id, run, sender, recipient, collected, label, decided)
 
     @property
     def depth(self) -> int:
@@ -123,6 +157,7 @@ class Message:
             "recipient": self.recipient,
             "parts": [part.to_json() for part in self.parts],
             "label": self.label.to_json(),
+            "decided": self.decided.to_json(),
         }
 
     @classmethod
@@ -136,6 +171,7 @@ class Message:
                 content["recipient"],
                 tuple(Part.from_json(part) for part in content["parts"]),
                 TrustLabel.from_json(content["label"]),
+                TrustLabel.from_json(content["decided"]),
             )
         except (KeyError, TypeError) as error:
             raise InvalidInput(f"{content!r} is not a message") from error

@@ -8,13 +8,14 @@ from typing import Any, Protocol
 
 from stemma.core.digests import digest, thaw
 from stemma.core.errors import InvalidData, InvalidInput, NotFound
+from stemma.core.marked import near
 from stemma.core.trust import TRUSTED, TrustLabel
+from stemma.guard.policy import Policy
 from stemma.network.agent import Agent
 from stemma.network.bounds import Bounds
 from stemma.network.flow import Flow
 from stemma.network.knowledge import Library
 from stemma.network.manifest import CONTEXT, RESERVED, Manifest
-from stemma.network.marked import near
 from stemma.network.people import Interceptor
 from stemma.network.tools.tool import ToolSpec
 from stemma.network.wire import from_json, to_json
@@ -74,7 +75,11 @@ class Role:
 
 @dataclass(frozen=True)
 class Network:
-    """Two networks with one digest do the same with the same input. `folder` is where tools and files lie; it may differ."""
+    """Two networks with one digest do the same with the same input. `folder` is where tools and files lie; it may differ.
+
+    `policies` are the texts by which its calls are decided about, by file name. A network that is not `guarded` shows every
+    agent everything and lets every call through; no manifest can say so.
+    """
 
     name: str
     inputs: Mapping[str, TrustLabel]
@@ -85,6 +90,8 @@ class Network:
     bounds: Bounds = field(default_factory=Bounds)
     inbox: int = 1000
     topics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    policies: Mapping[str, str] = field(default_factory=dict)
+    guarded: bool = True
     folder: Path = Path()
 
     @cached_property
@@ -150,6 +157,8 @@ _PLAIN: Mapping[str, Any] = {
     "bounds": Bounds,
     "inbox": int,
     "topics": Mapping[str, tuple[str, ...]],
+    "policies": Mapping[str, str],
+    "guarded": bool,
 }
 
 
@@ -169,6 +178,8 @@ def pin(manifest: Manifest, prompts: PromptSource) -> Network:
         manifest.bounds,
         manifest.inbox,
         manifest.topics,
+        Policy.load(manifest.policies).texts,
+        manifest.guarded,
         manifest.folder.resolve(),
     )
 

@@ -52,29 +52,38 @@ class Question:
     """Put before a person.
 
     `subject` is the message, or the run, that waits; `facts` are what the runtime knows, never a model's words about
-    itself; `choices` are what may be answered where that is closed.
+    itself; `choices` are what may be answered where that is closed. `binding` is the digest of the call that an approval
+    is for, and `expires` the time until which it holds. Of its kind a run asks `most` questions; those after them are rejected.
     """
 
     id: str
     run: str
     subject: str
-    kind: Literal["tool", "message", "phase", "tie", "route", "uncertain"]
+    kind: Literal["tool", "approval", "message", "phase", "tie", "route", "uncertain"]
     text: str
     facts: Mapping[str, Any]
     label: Label
     choices: tuple[str, ...] = ()
     timeout: float | None = None
     on_timeout: OnTimeout = OnTimeout.REJECT
+    binding: str = ""
+    expires: str = ""
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The end of a question. `by` is the person, or ``clock``; `value` is there when edited or answered."""
+    """The end of a question. `by` is the person, or ``clock``, or ``bound``; `value` is there when edited or answered.
+
+    `binding` and `expires` are those of the question that was before whoever decided.
+    """
 
     verdict: Verdict
     by: str
     value: Any = None
     reason: str = ""
+    binding: str = ""
+    expires: str = ""
 
     @property
     def goes_on(self) -> bool:

@@ -5,19 +5,20 @@ When its time is up the clock decides, as the question says.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from stemma.core.clock import timestamp
 from stemma.core.digests import digest
 from stemma.core.errors import Conflict, InvalidInput, NotFound
+from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope, Transaction
 from stemma.network.people import Decision, OnTimeout, Question, Verdict
 from stemma.network.wire import from_json, to_json
-from stemma.store.schema import questions
+from stemma.store.schema import questions, runs
 
 _SHOWN = 5  # candidates that a refusal names
 
@@ -81,12 +82,17 @@ class Questions:
     def decide(self, question_id: str, verdict: Verdict, *, value: Any = None, reason: str = "") -> Asked:
         """Answers a question (see `get`) in the scope's actor's name; the task that asked goes on wherever it runs.
 
-        Raises NotFound, Conflict when it is decided already, InvalidInput for a verdict that does not fit the question.
+        Raises NotFound, Conflict when it is decided already, InvalidInput for a verdict that does not fit the question, and
+        Unauthorized for whoever may not approve; no agent may.
         """
         asked = self.get(question_id)
         _check(asked.question, verdict, value)
         decision = Decision(verdict, self._scope.actor, value, reason)
         with self._scope.write() as transaction:
+            network = transaction.connection.execute(
+                select(runs.c.name).where(runs.c.id == asked.question.run)
+            ).scalar_one()
+            transaction.require(Action.APPROVE, f"questions:/{network}")
             if not _decide(transaction, asked.question, decision):
                 id = asked.question.id
                 raise Conflict(f"question {id!r} is decided already; see: stemma people show {id}")
@@ -102,10 +108,12 @@ def ask(transaction: Transaction, question: Question) -> Decision | None:
     deadline = None
     if question.timeout is not None:
         deadline = timestamp(_moment(transaction.at) + timedelta(seconds=question.timeout))
+    kept = question.most is not None and _of_kind(connection, question) >= question.most
     connection.execute(
         insert(questions).values(
             id=question.id,
             run=question.run,
+            kind=question.kind,
             body=json.dumps(to_json(question), ensure_ascii=False),
             asked_at=transaction.at,
             deadline=deadline,
@@ -113,7 +121,18 @@ def ask(transaction: Transaction, question: Question) -> Decision | None:
     )
     data = {"kind": question.kind, "facts": digest(dict(question.facts)), "label": question.label.to_json()}
     transaction.note("question.asked", subject=question.id, data=data)
-    return None
+    if not kept:
+        return None
+    # People who are asked too often approve everything.
+    reason = f"the task's bound of {question.most} questions of this kind is met"
+    _decide(transaction, question, Decision(Verdict.REJECTED, "bound", None, reason))
+    return Decision(Verdict.REJECTED, "bound", None, reason, question.binding, question.expires)
+
+
+def _of_kind(connection: Connection, question: Question) -> int:
+    """How many questions of this kind the run has asked."""
+    query = select(func.count()).where(questions.c.run == question.run, questions.c.kind == question.kind)
+    return connection.execute(query).scalar_one()
 
 
 def decided(connection: Connection, ids: Iterable[str]) -> dict[str, Decision]:
@@ -156,6 +175,7 @@ def expire(transaction: Transaction) -> None:
 
 
 def _decide(transaction: Transaction, question: Question, decision: Decision) -> bool:
+    decision = replace(decision, binding=question.binding, expires=question.expires)
     changed = transaction.connection.execute(
         update(questions)
         .where(questions.c.id == question.id, questions.c.decided_at.is_(None))

@@ -2,10 +2,10 @@
 
 from stemma.core.trust import join_all
 from stemma.network.dispatch import Dispatch
-from stemma.network.message import Message, Part, PartKind
+from stemma.network.message import NOTHING, Message, Part, PartKind
 from stemma.network.network import Role
 from stemma.network.state.memory import Memories
-from stemma.network.turn import MEMORY, NOTHING, as_said
+from stemma.network.turn import MEMORY, as_said
 from stemma.registry.templates import variables_of
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stemma.core.errors import Conflict, NotFound
+from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope, Transaction
 from stemma.network.bounds import Spent
 from stemma.network.inbox import insert_or_ignore, post
@@ -43,6 +44,7 @@ class Records:
     def open_batch(self, batch: str, network: Network, requests: Sequence[Mapping[str, str]]) -> None:
         """Writes one waiting run for each request. Raises Conflict when the batch is there already."""
         with self._scope.write() as transaction:
+            transaction.require(Action.USE, f"networks:/{network.name}")
             self._keep(transaction, network)
             rows = [
                 self._row(batch, item, network, request, transaction) for item, request in enumerate(requests, start=1)
@@ -63,6 +65,7 @@ class Records:
         owner: str,
     ) -> Run:
         """Writes one run that `owner` works on from the start. Its network has been kept (see `keep`)."""
+        transaction.require(Action.USE, f"networks:/{network.name}")
         row = self._row(batch, item, network, request, transaction) | {
             "status": RunStatus.RUNNING.value,
             "owner": owner,
@@ -92,6 +95,7 @@ class Records:
         """Writes a pinned network down, unless it is there."""
         if network.digest not in self._kept:
             with self._scope.write() as transaction:
+                transaction.require(Action.USE, f"networks:/{network.name}")
                 self._keep(transaction, network)
             self._kept.add(network.digest)
 
@@ -176,13 +180,14 @@ class Records:
     # --- changes ------------------------------------------------------------------------------------------------------
 
     def cancel(self, run_id: str) -> Run:
-        """Ends a run, and everything under it, as cancelled; of one that has ended, only what it posted. Raises NotFound.
+        """Ends a run, and everything under it, as cancelled; of one that has ended, only what it posted. Raises NotFound
+        and Unauthorized.
 
         Whoever works on it is turned away at the next step; model calls in flight are finished and not recorded.
         """
 
         def cancel(transaction: Transaction) -> None:
-            _row(transaction.connection, run_id)
+            transaction.require(Action.USE, f"networks:/{_row(transaction.connection, run_id).name}")
             outcome = Outcome(RunStatus.CANCELLED, reason=f"cancelled by {transaction.actor}")
             if not end_run(transaction, run_id, outcome, owner=None):
                 _cancel_open(transaction, run_id, str(outcome.reason))
@@ -217,6 +222,9 @@ def claim_runs(transaction: Transaction, owner: str, *, most: int, batch: str | 
         query = query.with_for_update(skip_locked=True)
     begun: list[tuple[Run, bool]] = []
     for row in connection.execute(query).all():
+        transaction.require(
+            Action.USE, f"networks:/{row.name}"
+        )  # also that a worker whose token ended takes on nothing more
         again, started = row.started_at is not None, row.started_at or transaction.at
         values = {"status": RunStatus.RUNNING.value, "owner": owner, "started_at": started}
         connection.execute(update(runs).where(runs.c.id == row.id).values(**values))
@@ -225,6 +233,14 @@ def claim_runs(transaction: Transaction, owner: str, *, most: int, batch: str | 
             transaction.note("run.started", subject=row.id, data=data)
         begun.append((replace(_run(row), status=RunStatus.RUNNING, started_at=started), again))
     return begun
+
+
+def actor_of(connection: Connection, run_id: str) -> str:
+    """Who asked for the run. Raises NotFound."""
+    found: str | None = connection.execute(select(runs.c.actor).where(runs.c.id == run_id)).scalar()
+    if found is None:
+        raise NotFound(f"there is no run {run_id!r}")
+    return found
 
 
 def end_run(

@@ -10,7 +10,7 @@ from stemma.core.errors import InvalidInput
 from stemma.core.trust import Confidentiality, Integrity, TrustLabel
 from stemma.network.knowledge import Passage, as_text
 from stemma.network.manifest import CONTEXT, RESERVED
-from stemma.network.message import Part, PartKind
+from stemma.network.message import NOTHING, Inner, Part, PartKind
 from stemma.network.network import Role
 from stemma.network.run import RunStatus
 from stemma.network.schemas import validator
@@ -27,23 +27,21 @@ FROM_MODEL = TrustLabel(Integrity.INTERNAL, Confidentiality.PUBLIC)
 
 _LONGEST_REASON = 2000  # characters
 
-NOTHING = TrustLabel(Integrity.TRUSTED, Confidentiality.PUBLIC)
-"""The label of an empty text: nobody chose it, and anybody may know it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a turn came to: the value, or the problem that left none, and the label of everything that was read for it.
 
-    `calls` counts the model's answers and `attempts` the requests, those to an absent provider included; `cost` is in
-    US dollars, as far as the price is known; `model` the one that spoke last. `ends` is there when the problem ends the whole
-    task.
+    `inner` are the labels of its pieces, where some are worth more than the whole. `calls` counts the model's answers and
+    `attempts` the requests, those to an absent provider included; `cost` is in US dollars, as far as the price is known;
+    `model` the one that spoke last. `ends` is there when the problem ends the whole task.
     """
 
     value: Any = None
     label: Label | None = None
     problem: str | None = None
     ends: RunStatus | None = None
+    inner: Inner | None = None
     model: str = ""
     calls: int = 0
     attempts: int = 0
@@ -86,7 +84,12 @@ def instruction_for(role: Role, data: Sequence[Part]) -> Part:
     label = role.trust
     for part in filled:
         label = label.join(part.label)
-    persona = {"prompt": role.source, "digest": role.prompt.digest, "fills": [part.name for part in filled]}
+    persona: dict[str, Any] = {
+        "prompt": role.source,
+        "digest": role.prompt.digest,
+        "trust": role.trust.to_json(),
+        "fills": [part.name for part in filled],
+    }
     if role.spawned is not None:
         persona |= {"role": role.spawned.name, "tools": list(role.spawned.tools)}
     return Part(PartKind.INSTRUCTION, "persona", persona, label)
@@ -102,6 +105,8 @@ def render(role: Role, values: Mapping[str, Any]) -> Rendered:
 
 def shown(name: str, value: Any) -> Any:
     """A value as a prompt's template gets it."""
+    if isinstance(value, str):  # as it is, or behind a handle
+        return value
     if name == CONTEXT:
         return as_text([Passage(**passage) for passage in value])
     if name == MEMORY:
@@ -111,18 +116,27 @@ def shown(name: str, value: Any) -> Any:
 
 def value_of(role: Role, text: str) -> Any:
     """The value that an agent's words are: themselves, or the JSON that its schema asks for; Unusable when they are neither."""
-    if role.output_schema is not None:
-        value = _as_json(text.strip())
-        problem = value if isinstance(value, Unusable) else _misfit(value, role.output_schema)
-        return problem or value
-    return text.strip() or Unusable("the model answered with nothing")
+    value = spelled(role, text)
+    return value if isinstance(value, Unusable) else fitting(role, value)
+
+
+def spelled(role: Role, text: str) -> Any:
+    """What an agent wrote, as JSON where it has a schema, whether it fits that or not; Unusable when it is no JSON."""
+    return text.strip() if role.output_schema is None else _as_json(text.strip())
+
+
+def fitting(role: Role, value: Any) -> Any:
+    """`value` when it may be the agent's answer; Unusable when it is none, or does not fit its schema."""
+    if role.output_schema is None:
+        return value if value != "" else Unusable("the model answered with nothing")
+    return _misfit(value, role.output_schema) or value
 
 
 def part_of(role: Role, reply: Reply) -> Part | Unusable:
     """What the reply adds to the task."""
     if reply.problem is not None or reply.label is None:
         return Unusable(reply.problem or "no answer")
-    return Part(PartKind.DATA, role.agent.writes, reply.value, reply.label)
+    return Part(PartKind.DATA, role.agent.writes, reply.value, reply.label, reply.inner)
 
 
 def as_said(value: Any) -> str:

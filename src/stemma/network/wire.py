@@ -6,7 +6,8 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 
 from stemma.core.errors import InvalidInput
-from stemma.core.trust import TrustLabel
+from stemma.core.trust import Confidentiality, TrustLabel
+from stemma.guard.ruling import Clearance
 
 Label: TypeAlias = Annotated[
     TrustLabel,
@@ -14,6 +15,22 @@ Label: TypeAlias = Annotated[
     PlainSerializer(TrustLabel.to_json),
 ]
 """A trust label as a field of a record: written the way it is written everywhere, and never assumed."""
+
+
+def _clearance(value: Any) -> Clearance:
+    if isinstance(value, Clearance):
+        return value
+    return Clearance(Confidentiality[value["confidentiality"].upper()], frozenset(value["categories"]))
+
+
+Cleared: TypeAlias = Annotated[
+    Clearance,
+    PlainValidator(_clearance),
+    PlainSerializer(
+        lambda one: {"confidentiality": one.confidentiality.name.lower(), "categories": sorted(one.categories)}
+    ),
+]
+"""A clearance as a field of a record."""
 
 
 def to_json(record: Any, kind: Any = None) -> Any:

@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Settings:
     STEMMA_MODEL       model            the model used when none is named; ``embedded`` unless told
     STEMMA_WRITER      writer           the model that writes prompts for `optimize`; none unless told
     STEMMA_ACTOR       actor            in whose name changes are recorded; the operating system's user unless told
+    STEMMA_TOKEN       token            what a governed store asks for; changes are then recorded in its principal's name
     =================  ===============  ==============================================================================
     """
 
@@ -33,6 +34,7 @@ class Settings:
     model: str = DEFAULT_MODEL
     writer: str | None = None
     actor: str = "user:unknown"
+    token: str | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, **given: Any) -> "Settings":
@@ -44,6 +46,7 @@ class Settings:
             model=found.get("STEMMA_MODEL") or DEFAULT_MODEL,
             writer=found.get("STEMMA_WRITER") or None,
             actor=found.get("STEMMA_ACTOR") or f"user:{_user()}",
+            token=found.get("STEMMA_TOKEN") or None,
         )
         unknown = sorted(given.keys() - set(cls.__dataclass_fields__))
         if unknown:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stemma.core.clock import Clock, SystemClock
 from stemma.core.errors import InvalidInput, NotConfigured, NotFound
+from stemma.guard.access import Access, StoredAuthority
 from stemma.ledger import Ledger, PublicKey, Signer
+from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
 from stemma.ledger.signing import KEY_FILE
 from stemma.models.catalog import Models
@@ -60,11 +62,14 @@ class Stemma:
         in_memory = settings.store.rstrip("/") in ("sqlite:", "sqlite:///:memory:")
         try:
             signer = None if in_memory else self._signer()
+            authority = StoredAuthority(self.clock, settings.token)
+            actor = authority.principal(self.store) or settings.actor
         except BaseException:
             self.store.close()
             raise
         self.ledger = Ledger(self.store, self.clock, signer)
-        self.scope = Scope(self.store, self.ledger, self.clock, settings.actor)
+        self.scope = Scope(self.store, self.ledger, self.clock, actor, authority=authority)
+        self.access = Access(self.scope, authority)
         self.models = Models(models or {})
         contents = Contents()
         self.sessions = Sessions(self.scope)
@@ -116,6 +121,13 @@ class Stemma:
         """What agents remember across tasks, searched by meaning: with MiniLM where it is installed, else by hashed words."""
         return self.networks.memories
 
+    @cached_property
+    def vault(self) -> "Vault":
+        """Personal data as tokens, and the keys that turn them back; in a store in memory they end with it."""
+        from stemma.guard.vault import Vault
+
+        return Vault(self.scope, None if self.public_key is None and self._in_memory else self.settings.keys_folder)
+
     def close(self) -> None:
         """Signs what the audit log gained, and gives the connections back."""
         try:
@@ -136,10 +148,11 @@ class Stemma:
             self.store.close()
 
     def target(self, name: str | None = None) -> "Target":
-        """The named model, or the one from the settings. Raises NotConfigured and NotFound with the way out."""
+        """The named model, or the one from the settings. Raises NotConfigured and NotFound with the way out, Unauthorized."""
         from stemma.evaluate.calls import Target
 
         wanted = name or self.settings.model
+        self.scope.require(Action.USE, f"models:/{canonical(wanted)}")
         return Target(canonical(wanted), self.models.get(wanted))
 
     # --- what most callers do -----------------------------------------------------------------------------------------

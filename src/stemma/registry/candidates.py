@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from stemma.core.errors import Conflict, InvalidInput, NotFound
+from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope, Transaction
 from stemma.registry.contents import Contents, NewText
 from stemma.registry.prompt import Prompt
-from stemma.registry.sessions import Session
+from stemma.registry.sessions import Session, candidates_of
 from stemma.store.schema import candidate_parents, candidates, contents, sessions
 
 Verdict: TypeAlias = tuple[int, float | None, str | None]
@@ -58,14 +59,20 @@ class Candidates:
         self._scope = scope
         self._contents = contents
 
+    def acting_as(self, actor: str) -> "Candidates":
+        """The same store of candidates, in another actor's name."""
+        return Candidates(self._scope.acting_as(actor), self._contents)
+
     def store(self, session: Session, new: Sequence[NewCandidate]) -> list[int]:
         """Stores a batch in one transaction, with one event for all of it, and returns the ids in order.
 
-        Parents must have been stored before. Raises InvalidInput for a parent that is not there; then nothing is stored.
+        Parents must have been stored before. Raises InvalidInput for a parent that is not there, and Unauthorized; then
+        nothing is stored.
         """
         if not new:
             return []
         with self._scope.write() as tx:
+            tx.require(Action.WRITE, session.resource)
             bases = _contents_of(tx.connection, {parent for item in new for parent in item.parents})
             texts = [NewText.of(item.prompt, base=bases[item.parents[0]] if item.parents else None) for item in new]
             ids = self._insert(tx.connection, session.number, new, self._contents.put(tx.connection, texts))
@@ -129,13 +136,14 @@ class Candidates:
             return connection.execute(query).scalar_one()
 
     def prompt(self, candidate_id: int) -> Prompt:
-        """The text of a candidate. Raises NotFound."""
-        query = select(candidates.c.content_id).where(candidates.c.id == candidate_id)
+        """The text of a candidate. Raises NotFound and Unauthorized."""
+        query = select(candidates.c.content_id, sessions.c.prompt_name).where(candidates.c.id == candidate_id)
         with self._scope.read() as connection:
-            content_id = connection.execute(query).scalar()
-            if content_id is None:
+            row = connection.execute(query.join(sessions, sessions.c.number == candidates.c.session)).first()
+            if row is None:
                 raise NotFound(f"there is no candidate {candidate_id}")
-            return self._contents.get(connection, content_id)
+            self._scope.require(Action.READ, candidates_of(row.prompt_name), connection)
+            return self._contents.get(connection, row.content_id)
 
     def judge(self, session: Session, verdicts: Iterable[Verdict]) -> None:
         """Writes verdicts on one session's candidates, in a transaction of its own; see `judge`."""
@@ -148,6 +156,7 @@ def judge(tx: Transaction, session: Session, verdicts: Iterable[Verdict]) -> Non
 
     Candidates of other sessions, and those that have been admitted, stay as they are and are not counted.
     """
+    tx.require(Action.WRITE, session.resource)
     rows = [
         {"key": number, "score": score, "reason": reason, "status": int(Status.REJECTED if reason else Status.STORED)}
         for number, score, reason in verdicts

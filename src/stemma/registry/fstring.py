@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stemma.core.errors import MissingVariable, TemplateError, UnsafeTemplate
-from stemma.registry.meter import Meter, check_length
+from stemma.registry.meter import LONGEST_NAME, Meter, check_length
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|[{}]")
 
@@ -44,14 +44,20 @@ class FStringTemplate:
 
 def _name_in(token: re.Match[str], text: str) -> str:
     field = token[1]
-    if field is not None and field.isidentifier():
+    if field is not None and field.isidentifier() and len(field) <= LONGEST_NAME:
         return field
     line = text.count("\n", 0, token.start()) + 1
     if field is None:
         raise TemplateError(f"line {line}: {token[0]!r} stands alone; write {token[0] * 2!r} for a brace")
+    if field.isidentifier():
+        raise TemplateError(
+            f"line {line}: the variable {field[:60]!r}… has more than {LONGEST_NAME} characters; shorten its name"
+        )
     name = re.split(r"[.\[!:]", field, maxsplit=1)[0]
     if name != field and name.isidentifier():
-        raise UnsafeTemplate(f"line {line}: {token[0]!r} asks for more than a variable; only {{name}} is available")
+        raise UnsafeTemplate(
+            f"line {line}: {token[0][:60]!r} asks for more than a variable; only {{name}} is available"
+        )
     raise TemplateError(
         f"line {line}: {token[0][:60]!r} is not a variable; write {{{{ and }}}} for braces that are meant"
     )

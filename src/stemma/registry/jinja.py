@@ -17,12 +17,13 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from stemma.core.errors import MissingVariable, TemplateError, UnsafeTemplate
 from stemma.registry.jinja_expressions import Expressions, Names, refused
-from stemma.registry.meter import Meter, check_length
+from stemma.registry.meter import Meter, check_length, shown
 
 Write: TypeAlias = Callable[[Names, Meter], None]
 
 _DEEPEST = 60  # nested expressions and blocks; each costs two or three of Python's 1,000 stack frames
 _MOST_NODES = 20_000
+_MOST_TOKENS = 100_000
 _PARSER = Environment(keep_trailing_newline=True, autoescape=False)
 
 
@@ -52,9 +53,12 @@ class JinjaTemplate:
 
 def _parsed(text: str) -> nodes.Template:
     try:
+        # Parsing takes ten times as long as counting, and a text of the greatest length may be one long expression.
+        if any(count > _MOST_TOKENS for count, _ in enumerate(_PARSER.lexer.tokeniter(text, None))):
+            raise UnsafeTemplate(f"the template has more than {_MOST_TOKENS:,} words and signs; shorten it")
         tree = _PARSER.parse(text)
     except TemplateSyntaxError as error:
-        raise TemplateError(f"line {error.lineno}: not a Jinja2 template: {error.message}") from error
+        raise TemplateError(f"line {error.lineno}: not a Jinja2 template: {shown(error.message or '')}") from error
     except ValueError as error:  # a number of more than 4,300 digits
         raise TemplateError(f"not a Jinja2 template: {error}") from error
     except RecursionError as error:

@@ -13,12 +13,13 @@ from jinja2.tests import TESTS as JINJA_TESTS
 
 from stemma.core.errors import MissingVariable, TemplateError, UnsafeTemplate
 from stemma.registry.jinja_filters import FILTERS, TESTS, Filter
-from stemma.registry.meter import Meter, check_length
+from stemma.registry.meter import LONGEST_NAME, Meter, check_length, shown
 
 Names: TypeAlias = Mapping[str, Any]
 Evaluate: TypeAlias = Callable[[Names, Meter], Any]
 
 _ABSENT = object()
+_MOST_SHOWN = 20  # keys of a mapping, in a message
 _FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
 
@@ -80,6 +81,10 @@ class Expressions:
                 raise refused(node)
 
     def name(self, name: str, *, guarded: bool) -> Evaluate:
+        if len(name) > LONGEST_NAME:
+            raise TemplateError(
+                f"the variable {shown(name)!r} has more than {LONGEST_NAME} characters; shorten its name"
+            )
         if name not in self.bound:
             self.variables[name] = self.variables.get(name, False) or not guarded
 
@@ -186,6 +191,8 @@ class Expressions:
                     return owner[wanted]
             except (KeyError, IndexError):
                 given = tuple(map(str, owner)) if isinstance(owner, Mapping) else (f"{len(owner)} items",)
+                if len(given) > _MOST_SHOWN:
+                    given = (*given[:_MOST_SHOWN], f"and {len(given) - _MOST_SHOWN:,} more")
                 raise MissingVariable((spelled,), given) from None
             except (TypeError, ValueError) as error:
                 raise TemplateError(f"line {line}: {spelled!r} cannot be read: {error}") from error
@@ -313,6 +320,8 @@ def _constant(node: nodes.Const) -> Evaluate:
         raise TemplateError(
             f"line {node.lineno}: a text has half of a surrogate pair, which is no character"
         ) from error
+    except ValueError as error:  # an integer of more than 4,300 digits, in a base that is read without that limit
+        raise TemplateError(f"line {node.lineno}: a number has too many digits; write a shorter one") from error
     return lambda names, meter: value
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from stemma.core.errors import Conflict
 from stemma.ledger.scope import Transaction
+from stemma.registry.approval import approve_move
 from stemma.store.schema import prompt_labels
 
 SERVED = "production"
@@ -15,12 +16,16 @@ SERVED = "production"
 
 @dataclass(frozen=True, slots=True)
 class LabelMove:
-    """A label as it now stands; `previous` is the version it stood at before, if any."""
+    """A label as it now stands; `previous` is the version it stood at before, if any.
+
+    `warning` says what would be refused in a governed store: that the mover wrote what a protected label now points to.
+    """
 
     name: str
     label: str
     version: int
     previous: int | None
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,12 @@ def label_state(connection: Connection, name: str, label: str) -> LabelState:
     return LabelState() if row is None else LabelState(row.version, row.generation)
 
 
-def move_label(tx: Transaction, name: str, label: str, version: int, seen: LabelState) -> None:
-    """Points the label at `version`. Raises Conflict when it is not where it was `seen`."""
+def move_label(tx: Transaction, name: str, label: str, version: int, seen: LabelState) -> str | None:
+    """Points the label at `version`; see `approve_move` for who may, and for the warning that is given back.
+
+    Raises Conflict when it is not where it was `seen`, and Unauthorized.
+    """
+    warning = approve_move(tx, name, version, label)
     lost = Conflict(f"label {label!r} of {name!r} was moved by somebody else at this moment; look, then try again")
     changed = {"version": version, "generation": seen.generation + 1, "actor": tx.actor, "moved_at": tx.at}
     if seen.generation == 0:
@@ -54,7 +63,9 @@ def move_label(tx: Transaction, name: str, label: str, version: int, seen: Label
         moving = update(prompt_labels).where(*here, prompt_labels.c.generation == seen.generation)
         if tx.connection.execute(moving.values(changed)).rowcount != 1:
             raise lost
-    tx.record("label.moved", subject=f"{name}@{label}", data={"version": version, "generation": seen.generation + 1})
+    told = {"version": version, "generation": seen.generation + 1} | ({"by_writer": True} if warning else {})
+    tx.record("label.moved", subject=f"{name}@{label}", data=told)
+    return warning
 
 
 def labels_of(connection: Connection, name: str | None = None) -> dict[str, dict[str, int]]:

@@ -9,6 +9,9 @@ from stemma.core.errors import TemplateError, UnsafeTemplate
 LONGEST_TEXT = 1_000_000  # characters, of a template and of what it renders to
 MOST_WORK = 1_000_000  # units of very roughly a tenth of a microsecond: a loop's turn, or 64 characters looked at
 
+LONGEST_NAME = 200  # characters of a variable's name
+_LONGEST_SHOWN = 200
+
 
 class Meter:
     """Collects the rendered text and stops a template that loops, or grows, without end.
@@ -49,6 +52,8 @@ class Meter:
             return str(value)
         except ValueError as error:  # an integer of more than 4,300 digits
             raise TemplateError(f"a value cannot be written as text: {error}") from error
+        except RecursionError as error:
+            raise TemplateError("a value cannot be written as text: it nests too deeply; give it flatter") from error
 
     def spend(self, units: int) -> None:
         """Count work. Raises UnsafeTemplate when the rendering has done more than `MOST_WORK`."""
@@ -81,6 +86,16 @@ class Meter:
         found = list(islice(values, most))
         self.spend(len(found) * turn)
         return found
+
+
+def shown(text: str) -> str:
+    """What a template or a parser says, for a message: on one line, and not long.
+
+    >>> shown("got\\n  'end'")
+    "got 'end'"
+    """
+    line = " ".join(text[: 2 * _LONGEST_SHOWN].split())
+    return line if len(line) <= _LONGEST_SHOWN else line[: _LONGEST_SHOWN - 1] + "…"
 
 
 def check_length(text: str) -> None:

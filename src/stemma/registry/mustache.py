@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from stemma.core.errors import MissingVariable, TemplateError, UnsafeTemplate
-from stemma.registry.meter import Meter, check_length
+from stemma.registry.meter import LONGEST_NAME, Meter, check_length
 
 _DEEPEST = 50
-_LONGEST_NAME = 200
+_MOST_TAGS = 20_000
 _ABSENT = object()
 _NAME = re.compile(r"\.|@(index|first|last|key)|[^\s{}\"'()\[\]|~=.#^/&!>@]+(\.[^\s{}\"'()\[\]|~=.#^/&!>@]+)*")
 _REST_OF_LINE = re.compile(r"[ \t]*(\r?\n|\Z)")
@@ -150,7 +150,9 @@ class _Parser:
 
     def parse(self, text: str) -> _Block:
         """The template as one block."""
-        for tag in _tags(text):
+        for count, tag in enumerate(_tags(text)):
+            if count > 2 * _MOST_TAGS:  # a text between every two
+                raise UnsafeTemplate(f"line {tag.line}: the template has more than {_MOST_TAGS:,} tags; shorten it")
             match tag.kind:
                 case "text":
                     self.open_blocks[-1].add(_literal(tag.content))
@@ -201,7 +203,7 @@ class _Parser:
     def name(self, tag: _Tag, name: str) -> tuple[str, ...]:
         """The parts of a dotted name, none for the innermost value itself; noted as a variable where it must be one."""
         name = _plain(name)
-        if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
             raise TemplateError(
                 f"line {tag.line}: {{{{{tag.kind}{_shown(name)}}}}} is not available; "
                 f"there are variables, sections and the helpers {', '.join(_HELPERS)}"

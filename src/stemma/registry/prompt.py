@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from stemma.core.digests import canonical_json, digest_bytes, thaw
 from stemma.core.errors import InvalidInput, MissingVariable
+from stemma.core.shown import shown
 from stemma.registry.templates import TemplateFormat, check, render, variables_of
 
 Role: TypeAlias = Literal["system", "user"]
@@ -132,27 +133,27 @@ class Prompt:
             raise InvalidInput(f"a prompt is a JSON object, not {type(content).__name__}")
         unknown = sorted(content.keys() - _FIELDS)
         if unknown:
-            raise InvalidInput(f"a prompt has no field {unknown[0]!r}; it has {', '.join(sorted(_FIELDS))}")
+            raise InvalidInput(f"a prompt has no field {shown(unknown[0])}; it has {', '.join(sorted(_FIELDS))}")
         if not isinstance(content.get("instructions"), str):
             raise InvalidInput("a prompt needs 'instructions', a text")
         if not isinstance(content.get("user"), str | None):
             raise InvalidInput("'user' of a prompt is a template text")
         if content.get("template_format", "jinja2") not in get_args(TemplateFormat):
             raise InvalidInput(
-                f"template format {content['template_format']!r} is not known; use {', '.join(get_args(TemplateFormat))}"
+                f"template format {shown(content['template_format'])} is not known; use {', '.join(get_args(TemplateFormat))}"
             )
         for part in ("input_schema", "output_schema", "settings"):
             if not isinstance(content.get(part), Mapping | None):
                 raise InvalidInput(f"{part!r} of a prompt is a JSON object")
         try:
-            shown = tuple(Demonstration(d["input"], d["output"]) for d in content.get("demonstrations", ()))
+            examples = tuple(Demonstration(d["input"], d["output"]) for d in content.get("demonstrations", ()))
         except (KeyError, TypeError) as error:
             raise InvalidInput("each demonstration of a prompt has a text 'input' and a text 'output'") from error
-        if any(type(text) is not str for d in shown for text in (d.input, d.output)):
+        if any(type(text) is not str for d in examples for text in (d.input, d.output)):
             raise InvalidInput("each demonstration of a prompt has a text 'input' and a text 'output'")
         return cls(
             instructions=content["instructions"],
-            demonstrations=shown,
+            demonstrations=examples,
             user=content.get("user"),
             template_format=content.get("template_format", "jinja2"),
             input_schema=content.get("input_schema"),

@@ -9,7 +9,9 @@ from sqlalchemy import select
 from stemma.core.digests import thaw
 from stemma.core.errors import Conflict, InvalidName, NotFound, StoreError
 from stemma.core.trust import TrustLabel
+from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
+from stemma.registry.approval import approve_admission
 from stemma.registry.candidates import admit
 from stemma.registry.contents import Contents
 from stemma.registry.labels import SERVED, LabelMove, label_state, labels_of, move_label
@@ -57,7 +59,7 @@ class Prompts:
         read from the store at most every `cache_ttl_seconds`; this process's own moves are seen at once. `fallback` is
         served, as version 0, when the prompt is not there or the store cannot be reached.
 
-        Raises InvalidName, NotFound naming what there is, and StoreError.
+        Raises InvalidName, NotFound naming what there is, Unauthorized, and StoreError.
         """
         key = (name, label, version)
         now = self._scope.clock.monotonic()
@@ -78,16 +80,19 @@ class Prompts:
     def latest(self, name: str) -> PromptVersion:
         """The version written last, let through or not: for looking at, never for serving. Raises NotFound."""
         with self._scope.read() as connection:
+            self._scope.require(Action.READ, f"prompts:/{name}", connection)
             return self._versions.get(connection, name, self._versions.latest(connection, name))
 
     def log(self, name: str) -> list[PromptVersion]:
         """Every version of a prompt, newest first. Raises NotFound."""
         with self._scope.read() as connection:
+            self._scope.require(Action.READ, f"prompts:/{name}", connection)
             return self._versions.all(connection, name)
 
     def ls(self, folder: str = "") -> list[PromptSummary]:
-        """Every prompt whose name begins with `folder`, by name."""
+        """Every prompt whose name begins with `folder`, by name. Raises Unauthorized unless all of `folder` may be read."""
         with self._scope.read() as connection:
+            self._scope.require(Action.READ, f"prompts:/{folder.strip('/')}".rstrip("/") + "/", connection)
             rows = connection.execute(select(prompts).order_by(prompts.c.name)).all()
             labels = labels_of(connection)
         prefix = folder.strip("/")
@@ -104,11 +109,12 @@ class Prompts:
     ) -> PromptVersion:
         """Writes a person's prompt as the next version; the newest version is returned as it is when nothing changed.
 
-        Raises InvalidName for the name and TemplateError for templates that cannot be used.
+        Raises InvalidName for the name, TemplateError for templates that cannot be used, and Unauthorized.
         """
         check_name(name)
         prompt.check()
         with self._scope.write() as tx:
+            tx.require(Action.WRITE, f"prompts:/{name}")
             newest = self._versions.claim(tx, name)
             if newest is not None and newest.digest == prompt.digest and newest.metadata == thaw(metadata or {}):
                 return newest
@@ -121,11 +127,12 @@ class Prompts:
     ) -> PromptVersion:
         """Gives a candidate that was let through the next version number, and moves `label` there in the same step.
 
-        This records an admission; whether it is due is `stemma.release`'s to decide. Raises NotFound, and Conflict when
-        the candidate has been admitted already.
+        This records an admission; whether it is due is `stemma.release`'s to decide. Raises NotFound, Conflict when the
+        candidate has been admitted already, and Unauthorized for whoever may not approve it, its writer above all.
         """
         check_name(name)
         with self._scope.write() as tx:
+            warning = approve_admission(tx, name, candidate_id)
             row = tx.connection.execute(select(candidates.c.content_id).where(candidates.c.id == candidate_id)).first()
             if row is None:
                 raise NotFound(f"there is no candidate {candidate_id}")
@@ -134,6 +141,7 @@ class Prompts:
             new = NewVersion(prompt, message, candidate=candidate_id, trust=trust)
             version = self._versions.add(tx, name, new, after=self._versions.claim(tx, name))
             told = {"digest": prompt.digest, "candidate": candidate_id, "trust": trust.to_json()}
+            told |= {"by_writer": True} if warning else {}
             tx.record("prompt.admitted", subject=f"{name}/{version}", data=told)
             if label is not None:
                 move_label(tx, name, label, version, label_state(tx.connection, name, check_label(label)))
@@ -145,7 +153,9 @@ class Prompts:
 
         `expected` is the version the caller believes the label is at now; 0 stands for none yet.
 
-        Raises InvalidName, NotFound and Conflict; the label is then where it was.
+        A protected label takes the right to approve, and is not for the writer of what it shall point to.
+
+        Raises InvalidName, NotFound, Conflict and Unauthorized; the label is then where it was.
         """
         check_label(label)
         with self._scope.read() as connection:
@@ -156,15 +166,16 @@ class Prompts:
                 f"label {label!r} of {name!r} is at version {seen.version or 'none'}, not {expected}; nothing was moved"
             )
         with self._scope.write() as tx:
-            move_label(tx, name, label, version, seen)
+            warning = move_label(tx, name, label, version, seen)
         self._forget(name)
-        return LabelMove(name, label, version, seen.version)
+        return LabelMove(name, label, version, seen.version, warning)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _resolve(self, reference: Reference) -> PromptVersion:
         name, version = reference.name, reference.version
         with self._scope.read() as connection:
+            self._scope.require(Action.READ, f"prompts:/{name}", connection)
             if reference.digest is not None:
                 return self._versions.of_digest(connection, name, reference.digest)
             if reference.label is not None:

@@ -14,7 +14,9 @@ from stemma.core.errors import Conflict, NotFound
 from stemma.core.ids import new_id
 from stemma.core.trust import INTERNAL, TrustLabel
 from stemma.core.version import __version__
+from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
+from stemma.registry.references import SCHEME
 from stemma.store.schema import generators, sessions
 
 
@@ -69,6 +71,11 @@ class Session:
     started_at: str
     finished_at: str | None
 
+    @property
+    def resource(self) -> str:
+        """What its candidates are called where access is decided."""
+        return candidates_of(self.prompt_name)
+
 
 class Sessions:
     """The record of who wrote what with which means."""
@@ -76,11 +83,16 @@ class Sessions:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
+    def acting_as(self, actor: str) -> "Sessions":
+        """The same record, in another actor's name."""
+        return Sessions(self._scope.acting_as(actor))
+
     def open(self, new: NewSession) -> Session:
-        """Records that writing begins, and the generator when it is new."""
+        """Records that writing begins, and the generator when it is new. Raises Unauthorized."""
         generator = bytes.fromhex(new.generator.digest)
         session_id = new_id("s")
         with self._scope.write() as tx:
+            tx.require(Action.WRITE, candidates_of(new.prompt_name))
             known = tx.connection.execute(select(generators.c.digest).where(generators.c.digest == generator)).first()
             if known is None:
                 body = canonical_json(thaw(new.generator.body)).decode()
@@ -107,7 +119,10 @@ class Sessions:
                 },
             )
             told = {"generator": new.generator.digest, "prompt": new.prompt_name, "model": new.model, "seed": new.seed}
-            tx.record("session.opened", subject=session_id, data=told | {"data": new.data_digest})
+            told |= {"data": new.data_digest}
+            if self._scope.on_behalf_of is not None:
+                told |= {"on_behalf_of": self._scope.on_behalf_of}
+            tx.record("session.opened", subject=session_id, data=told)
         return self.get(session_id)
 
     def get(self, session_id: str) -> Session:
@@ -141,15 +156,23 @@ class Sessions:
     def finish(
         self, session: Session, result: Mapping[str, Any], *, status: SessionStatus = SessionStatus.FINISHED
     ) -> Session:
-        """Records how the writing ended. Raises Conflict when the session has ended already."""
+        """Records how the writing ended. Raises Conflict when the session has ended already, and Unauthorized."""
         written = canonical_json(thaw(result)).decode()
         with self._scope.write() as tx:
+            tx.require(Action.WRITE, session.resource)
             ending = update(sessions).where(sessions.c.id == session.id, sessions.c.status == SessionStatus.OPEN)
             ended = tx.connection.execute(ending.values(status=status, result=written, finished_at=tx.at))
             if ended.rowcount != 1:
                 raise Conflict(f"session {session.id!r} has ended already")
             tx.record(f"session.{status}", subject=session.id, data={"result": digest(thaw(result))})
         return self.get(session.id)
+
+
+def candidates_of(prompt_name: str | None) -> str:
+    """The resource that candidates for a prompt are, whatever its version; those for none in particular are the root's."""
+    name = (prompt_name or "").removeprefix(SCHEME).partition("@")[0].partition("#")[0]
+    folder, _, last = name.rpartition("/")
+    return f"candidates:/{folder if last.isdigit() else name}"
 
 
 def _session(row: Row[Any]) -> Session:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select, text
@@ -14,7 +14,9 @@ from stemma.evaluate.checks import problems_of
 from stemma.evaluate.comparison import Comparison, Outcome, compare, verdict
 from stemma.evaluate.data import Dataset
 from stemma.evaluate.runner import Runner
+from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
+from stemma.registry.approval import writers_of
 from stemma.registry.candidates import Candidates
 from stemma.registry.prompt import Prompt
 from stemma.registry.prompts import Prompts, PromptVersion
@@ -34,6 +36,8 @@ class GateVerdict:
     circumstances: str  # digest of policy, incumbent, data, model and scorer: the verdict holds for these
     comparison: Comparison | None
     remembered: bool = False
+    warnings: tuple[str, ...] = ()
+    """What stands in the way of a release by whoever asked, or would in a governed store; never remembered."""
 
     @property
     def passed(self) -> bool:
@@ -58,6 +62,7 @@ class GateVerdict:
             "circumstances": self.circumstances,
             "comparison": None if self.comparison is None else self.comparison.to_json(),
             "remembered": self.remembered,
+            "warnings": list(self.warnings),
         }
 
 
@@ -86,8 +91,10 @@ class Gate:
         One that was left open while scores were missing is the exception: it is judged again, since an outage or a budget
         that ran out says nothing of the prompt. The scores that came in are remembered, and only the others asked for.
 
-        Raises BudgetExhausted, ModelError and TemplateError where the evaluation cannot be made.
+        Raises Unauthorized for whoever may not judge, before anything is spent, and BudgetExhausted, ModelError and
+        TemplateError where the evaluation cannot be made.
         """
+        self._scope.require(Action.APPROVE, f"verdicts:/{candidate.digest}")
         circumstances = digest(
             {
                 "policy": policy.digest,
@@ -99,8 +106,9 @@ class Gate:
             }
         )
         remembered = self._recall(candidate.digest, circumstances)
+        warnings = self._warnings(candidate.digest)
         if remembered is not None and not remembered.left_open:
-            return remembered
+            return replace(remembered, warnings=warnings)
         seen = [words for case in training or () for words in case.inputs.values()]
         problems = problems_of(candidate, incumbent, policy.checks, training=seen)
         if problems:
@@ -120,7 +128,7 @@ class Gate:
                 said.outcome, said.reasons, candidate.digest, incumbent.digest, circumstances, comparison
             )
         self._remember(judged)
-        return judged
+        return replace(judged, warnings=warnings)
 
     def release(
         self, name: str, candidate_id: int, verdict: GateVerdict, *, label: str | None = None, message: str = ""
@@ -131,7 +139,8 @@ class Gate:
         words can be believed.
 
         Raises Refused when the verdict is not PASS, was given for another text, was never recorded, or compares with
-        something else than what `label` points to now; Conflict and NotFound.
+        something else than what `label` points to now; Unauthorized for whoever may not approve, the writer of the candidate
+        above all; Conflict and NotFound.
         """
         verdict.require()
         candidate = self._candidates.get(candidate_id)
@@ -148,6 +157,14 @@ class Gate:
             )
         trust: TrustLabel = self._sessions.get(candidate.session).trust.join(INTERNAL)
         return self._prompts.admit(name, candidate_id, trust=trust, message=message, label=label)
+
+    def _warnings(self, candidate: str) -> tuple[str, ...]:
+        with self._scope.read() as connection:
+            if self._scope.actor not in writers_of(connection, candidate):
+                return ()
+            separated = self._scope.authority.rules(connection).separated
+        means = "will be refused" if separated else "is their own word alone, and refused where the store is governed"
+        return (f"{self._scope.actor} wrote this candidate: a release in their name {means}",)
 
     def _labelled(self, name: str, label: str) -> PromptVersion | None:
         try:
@@ -183,6 +200,7 @@ class Gate:
             "body": canonical_json(judged.to_json()).decode(),
         }
         with self._scope.write() as tx:
+            tx.require(Action.APPROVE, f"verdicts:/{judged.candidate}")
             if tx.connection.execute(_REMEMBER, row | {"created_at": tx.at}).rowcount == 0:
                 return  # another process judged the same in the same circumstances at this moment
             told = {"verdict": judged.outcome, "circumstances": judged.circumstances, "incumbent": judged.incumbent}

@@ -307,6 +307,7 @@ questions = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("run", Text, ForeignKey("runs.id"), nullable=False),
+    Column("kind", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("asked_at", Text, nullable=False),
     Column("deadline", Text),
@@ -314,6 +315,7 @@ questions = Table(
     Column("decided_by", Text),
     Column("decided_at", Text),
     Index("ix_questions_decided_at", "decided_at"),
+    Index("ix_questions_run", "run"),
 )
 
 workspace = Table(
@@ -342,4 +344,75 @@ memories = Table(
     Column("created_at", Text, nullable=False),
     UniqueConstraint("scope", "source"),
     Index("ix_memories_scope", "scope", "id"),
+)
+
+# --- access -----------------------------------------------------------------------------------------------------------
+
+access_state = Table(
+    "access_state",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),  # one row; locking it puts changes in line
+    Column("stamp", Text, nullable=False),  # new with every change: what a process has read is good while it stands
+    Column("governed", SmallInteger, nullable=False),
+    Column("protected", Text),  # labels, with spaces between; nobody has said which while absent
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+principals = Table(
+    "principals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("added_at", Text, nullable=False),
+)
+
+access_roles = Table(  # beside the built-in ones
+    "access_roles",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("permissions", Text, nullable=False),
+    Column("defined_by", Text, nullable=False),
+    Column("defined_at", Text, nullable=False),
+)
+
+role_grants = Table(
+    "role_grants",
+    metadata,
+    Column("principal", Text, ForeignKey("principals.id"), primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("resources", Text, primary_key=True),  # the pattern that the role is limited to
+    Column("granted_by", Text, nullable=False),
+    Column("granted_at", Text, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("principal", Text, ForeignKey("principals.id"), nullable=False),
+    Column("hash", LargeBinary, nullable=False),  # SHA-256 of the secret, which is kept nowhere
+    Column("actions", Text, nullable=False),
+    Column("resources", Text, nullable=False),
+    Column("issued_by", Text, nullable=False),
+    Column("issued_at", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),
+    Column("revoked_at", Text),
+)
+
+# --- vault ------------------------------------------------------------------------------------------------------------
+
+vault_keys = Table(
+    "vault_keys",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),  # five random bytes that lead every token of this key
+    Column("tenant", Text, nullable=False),
+    Column("subject", Text, nullable=False),  # whose data alone it is for; empty for the tenant's own
+    Column("generation", Integer, nullable=False),  # counts the keys of the two, of which at most the last is live
+    Column("wrapped", LargeBinary),  # null once it is erased
+    Column("created_at", Text, nullable=False),
+    Column("erased_at", Text),
+    UniqueConstraint("tenant", "subject", "generation"),
+    sqlite_with_rowid=False,
 )

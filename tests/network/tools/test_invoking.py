@@ -4,6 +4,7 @@ import asyncio
 import threading
 import tracemalloc
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -148,11 +149,45 @@ def test_cancelling_the_agent_cancels_the_call() -> None:
     ids=["text", "list", "nested"],
 )
 def test_huge_result_is_refused(value: Any) -> None:
-    """Fifty megabytes are never passed on; the message names both sizes."""
-    with pytest.raises(
-        ToolFailed, match=r"returned 50,0\d\d,\d\d\d characters, and at most 20,000 are passed on; ask it for less"
-    ):
+    """Fifty megabytes are never passed on; the message names the limit."""
+    with pytest.raises(ToolFailed, match=r"returned (more than|50,000,002) .*20,000.*; ask it for less"):
         invoked(returning(value))
+
+
+@dataclass
+class Folded:
+    inner: Any
+
+
+def folded(wrap: Callable[[Any], Any]) -> Any:
+    """A value of thirty small containers that takes 2 ** 30 times its inner text as JSON."""
+    value = wrap("text")
+    for _ in range(30):
+        value = wrap([value, value])
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        folded(lambda inner: [inner]),
+        folded(lambda inner: {"a": inner}),
+        folded(lambda inner: (inner,)),
+        folded(Folded),
+        1 << 10**8,
+        {"digits": [10**100_000] * 1000},
+    ],
+    ids=["lists", "mappings", "tuples", "dataclasses", "digits", "numbers"],
+)
+def test_result_that_unfolds(value: Any) -> None:
+    """What is small in memory and huge as JSON is refused before it is written."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ToolFailed, match=r"returned more than 20,000 characters"):
+            invoked(returning(value))
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_huge_result_is_written_once() -> None:
@@ -183,7 +218,7 @@ def test_result_within_itself() -> None:
     """A value that holds itself is refused."""
     ring: list[Any] = []
     ring.append(ring)
-    with pytest.raises(ToolFailed, match=r"not JSON"):
+    with pytest.raises(ToolFailed, match=r"more than 20,000 characters"):
         invoked(returning(ring))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from pydantic_ai._run_context import RunContext
@@ -11,6 +12,7 @@ from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
+from stemma.core.frames import unframed
 from stemma.models.conversation import Conversation, read_conversation
 from stemma.models.embedded.answering import Answer, Answerer
 from stemma.models.embedded.fields import fill
@@ -78,7 +80,7 @@ class EmbeddedModel(Model[None]):
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
         _, parameters = self.prepare_request(model_settings, model_request_parameters)
-        asked = read_conversation(messages, parameters)
+        asked = _without_frames(read_conversation(messages, parameters))
         tool, schema = _wanted(parameters)
         answer = self._answered(asked, schema, parameters)
         return _response(answer, asked, tool if answer.refusal is None else None)
@@ -115,6 +117,12 @@ def _wanted(parameters: ModelRequestParameters) -> tuple[str | None, Mapping[str
     if parameters.output_object is not None:
         return None, parameters.output_object.json_schema
     return None, None
+
+
+def _without_frames(asked: Conversation) -> Conversation:
+    """The conversation as words: what is around them to tell strangers' words from others means nothing here."""
+    turns = tuple((unframed(user), unframed(answer)) for user, answer in asked.turns)
+    return replace(asked, system=unframed(asked.system), turns=turns, user=unframed(asked.user))
 
 
 def _response(answer: Answer, asked: Conversation, tool: str | None) -> ModelResponse:

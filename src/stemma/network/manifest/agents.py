@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from stemma.core.errors import InvalidInput
+from stemma.core.labels import read_label
+from stemma.core.marked import Marked, near
 from stemma.core.trust import INTERNAL
 from stemma.network.agent import Agent, Condition, Knowledge, Limits, Recall
-from stemma.network.manifest.labels import read_label
 from stemma.network.manifest.manifest import Manifest
 from stemma.network.manifest.names import ADDED, RESERVED, Place, check_actor, check_value
-from stemma.network.marked import Marked, near
 from stemma.registry.references import SCHEME, Reference
 
 _KNOWLEDGE_TOP, _MEMORY_TOP = 4, 3

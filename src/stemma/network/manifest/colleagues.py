@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from stemma.core.marked import near
 from stemma.network.agent import Agent
 from stemma.network.manifest.manifest import Manifest
 from stemma.network.manifest.names import ASK, POSTED, PUBLISH, QUESTION, Place
-from stemma.network.marked import near
 
 
 def check_colleagues(manifest: Manifest, place: Place) -> None:

@@ -53,6 +53,8 @@ class NetworkOptions(TypedDict, total=False):
     bounds: Bounds
     inbox: int
     topics: Mapping[str, tuple[str, ...]]
+    policies: Path
+    guarded: bool
 
 
 def define_network(

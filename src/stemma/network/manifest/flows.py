@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from stemma.core.marked import Marked, near
 from stemma.network.agent import Condition
 from stemma.network.flow import (
     Assignment,
@@ -22,7 +23,6 @@ from stemma.network.flow import (
 )
 from stemma.network.manifest.agents import read_expected
 from stemma.network.manifest.names import check_actor
-from stemma.network.marked import Marked, near
 from stemma.network.message import PERSON
 
 FLOWS = ("pipeline", "phases", "flow")

@@ -21,7 +21,9 @@ class Manifest:
     """A network as written: every name in it means something, and every value is there when it is needed.
 
     `agents` stand in the order in which the flow names them first. `topics` says which agents subscribe to which topic. An
-    agent whose prompt was given as it is, in Python, finds it in `prompts` under its name.
+    agent whose prompt was given as it is, in Python, finds it in `prompts` under its name. `policies` is the folder of those
+    by which the calls of its agents are decided about, on top of the ones that hold everywhere. A network that is not
+    `guarded` shows what an attack does to one; only Python can define it.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Manifest:
     inbox: int = INBOX
     topics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prompts: Mapping[str, Prompt] = field(default_factory=dict)
+    policies: Path | None = None
+    guarded: bool = True
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
     """The line of each agent's prompt, for messages about what the registry says of it."""
 

@@ -1,11 +1,11 @@
 """People and topics as a manifest writes them: who is asked before what, and who hears what is published."""
 
+from stemma.core.marked import Marked, near
 from stemma.network.flow import Phases, flows_of
 from stemma.network.manifest.agents import read_expected
 from stemma.network.manifest.manifest import Manifest
 from stemma.network.manifest.names import ASK, PUBLISH, Place, check_title
 from stemma.network.manifest.tools import check_single, spec_of, unknown_tool
-from stemma.network.marked import Marked, near
 from stemma.network.people import Interceptor, OnTimeout, Target
 
 _TARGETS: dict[str, Target] = {"tool": "tool", "message": "message", "phase": "phase"}

@@ -3,19 +3,35 @@
 from dataclasses import fields
 from pathlib import Path
 
+from stemma.core.labels import read_label
+from stemma.core.marked import Marked
 from stemma.core.trust import UNTRUSTED, TrustLabel
 from stemma.network.bounds import Bounds
 from stemma.network.manifest.agents import read_agent
 from stemma.network.manifest.checks import check
 from stemma.network.manifest.flows import FLOWS, read_flow
-from stemma.network.manifest.labels import read_label
 from stemma.network.manifest.manifest import INBOX, Manifest
 from stemma.network.manifest.people import read_interceptor
 from stemma.network.manifest.tools import read_tool
 from stemma.network.manifest.values import settled
-from stemma.network.marked import Marked
 
-_KEYS = ("network", "model", "inputs", "bounds", "inbox", "tools", "agents", "teams", "people", "topics", *FLOWS)
+_KEYS = (
+    "network",
+    "model",
+    "inputs",
+    "bounds",
+    "inbox",
+    "tools",
+    "agents",
+    "teams",
+    "people",
+    "topics",
+    "policies",
+    *FLOWS,
+)
+
+POLICIES = "policies"
+"""The folder beside the manifest in which a network's own policies are looked for."""
 
 
 def load_manifest(path: Path | str) -> Manifest:
@@ -44,10 +60,21 @@ def load_manifest(path: Path | str) -> Manifest:
         _bounds(keys["bounds"]) if "bounds" in keys else Bounds(),
         keys["inbox"].whole("inbox") if "inbox" in keys else INBOX,
         _topics(keys["topics"]) if "topics" in keys else {},
+        policies=_policies(keys.get("policies"), Path(path).parent),
         lines={agent: node.at("prompt").line for agent, node in nodes.items()},
     )
     check(manifest, root)
     return manifest
+
+
+def _policies(node: Marked | None, folder: Path) -> Path | None:
+    """The folder of the network's own policies: the one that is named, or ``policies`` where there is such a folder."""
+    if node is None:
+        return folder / POLICIES if (folder / POLICIES).is_dir() else None
+    named = folder / node.text("policies")
+    if not named.is_dir():
+        raise node.wrong(f"there is no folder {str(named)!r} of policies; make it, or leave 'policies' out")
+    return named
 
 
 def _inputs(node: Marked) -> dict[str, TrustLabel]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from stemma.core.marked import near
 from stemma.network.agent import Agent
 from stemma.network.flow import Flow, Hierarchy, Panel, Phases, agents_of, flows_of
 from stemma.network.manifest.colleagues import told_values
@@ -9,7 +10,6 @@ from stemma.network.manifest.manifest import Manifest
 from stemma.network.manifest.names import ADDED, BRIEF, CHOICES, MISSING, STATEMENTS, WORKERS, Place, check_value
 from stemma.network.manifest.teams import team_place
 from stemma.network.manifest.values import Gap, Known, alternatives, needs, walk, written_by
-from stemma.network.marked import near
 
 
 def check_values(manifest: Manifest, place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from stemma.core.marked import near
 from stemma.network.agent import Agent
 from stemma.network.flow import (
     By,
@@ -21,7 +22,6 @@ from stemma.network.flow import (
 )
 from stemma.network.manifest.manifest import Manifest
 from stemma.network.manifest.names import Place, check_actor, check_title
-from stemma.network.marked import near
 
 
 def check_teams(manifest: Manifest, place: Place) -> None:

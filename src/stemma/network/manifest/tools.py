@@ -4,15 +4,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 from stemma.core.errors import InvalidData, InvalidInput
-from stemma.core.trust import UNTRUSTED
-from stemma.network.manifest.labels import read_label
+from stemma.core.labels import read_label
+from stemma.core.marked import Marked, near
+from stemma.core.trust import UNTRUSTED, Integrity, TrustLabel
+from stemma.guard.fields import steps_of
+from stemma.guard.ruling import Clearance
 from stemma.network.manifest.manifest import Manifest
 from stemma.network.manifest.names import Place, check_name
-from stemma.network.marked import Marked, near
 from stemma.network.tools.options import options_of
 from stemma.network.tools.tool import Effect, ToolKind, ToolSpec
 
 _KINDS = get_args(ToolKind)
+_SAID = ("effect", "label", "fields", "sensitive", "clearance", "idempotent", "timeout")
 _SHORT = {"python": "function", "files": "folder"}  # the option that a text alone stands for
 _GIVES = {
     "files": ("read", "write", "list"),
@@ -24,7 +27,7 @@ _GIVES = {
 def read_tool(name: str, node: Marked) -> ToolSpec:
     """The entry. Raises InvalidData for a key that it cannot have and a value that has another shape."""
     what = f"tool {name!r}"
-    keys = node.fields(what, (*_KINDS, "effect", "label", "idempotent", "timeout"))
+    keys = node.fields(what, (*_KINDS, *_SAID))
     kinds = [kind for kind in _KINDS if kind in keys]
     if len(kinds) != 1:
         raise node.wrong(f"{what} is one of {', '.join(_KINDS)}; it has {len(kinds)} of them")
@@ -42,7 +45,29 @@ def read_tool(name: str, node: Marked) -> ToolSpec:
         read_label(keys["label"], UNTRUSTED) if "label" in keys else None,
         keys["idempotent"].flag(f"'idempotent' of {what}") if "idempotent" in keys else None,
         keys["timeout"].seconds(f"'timeout' of {what}") if "timeout" in keys else None,
+        _fields(keys["fields"], what) if "fields" in keys else None,
+        keys["sensitive"].names(f"'sensitive' of {what}") if "sensitive" in keys else None,
+        _clearance(keys["clearance"], what) if "clearance" in keys else None,
     )
+
+
+def _fields(node: Marked, what: str) -> dict[str, TrustLabel]:
+    """The labels of parts of the results, by path."""
+    found: dict[str, TrustLabel] = {}
+    for path, written in node.mapping(f"'fields' of {what}").items():
+        try:
+            steps_of(path)
+        except InvalidInput as error:
+            raise written.wrong(str(error)) from error
+        found[path] = read_label(written, UNTRUSTED)
+    return found
+
+
+def _clearance(node: Marked, what: str) -> Clearance:
+    """How confidential a text the tool may be handed."""
+    keys = node.fields(f"'clearance' of {what}", ("confidentiality", "categories"), required=("confidentiality",))
+    label = read_label(node, TrustLabel(Integrity.UNTRUSTED))
+    return Clearance(label.confidentiality, label.categories if "categories" in keys else frozenset())
 
 
 def _check_options(spec: ToolSpec, place: Place) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from stemma.core.digests import canonical_json, digest_bytes
 from stemma.core.errors import Conflict, InvalidInput, InvalidName, NotFound
 from stemma.core.trust import TrustLabel
+from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
 from stemma.models.encoders.encoder import Encoder, Vectors
 from stemma.network.state.matrix import Matrix
@@ -66,6 +67,10 @@ class Memories:
         self._matrices: dict[str, Matrix] = {}
         self._lock = Lock()
 
+    def acting_as(self, actor: str) -> "Memories":
+        """The same memories, in another actor's name; what was searched here is not kept there."""
+        return Memories(self._scope.acting_as(actor), self._encoder)
+
     @property
     def encoder(self) -> str:
         """The name of what measures the likeness of meanings here."""
@@ -77,7 +82,7 @@ class Memories:
         Once for each `source` of a scope: asked for again, it answers with what is kept, whatever the text. What no database
         holds (zero characters, half surrogate pairs) becomes U+FFFD.
 
-        Raises InvalidName, and InvalidInput for a text without a word or of more than 100,000 characters.
+        Raises InvalidName, InvalidInput for a text without a word or of more than 100,000 characters, and Unauthorized.
         """
         for kind, name in (("memory scope", scope), ("memory source", source)):
             if not (0 < len(name) <= _LONGEST_NAME and name.isprintable() and name == name.strip()):
@@ -103,6 +108,7 @@ class Memories:
         }
         try:
             with self._scope.write() as tx:
+                tx.require(Action.WRITE, f"memories:/{scope}")
                 told = {"source": source, "text": digest_bytes(text.encode()), "label": label.to_json()}
                 # First the event, then the row under its number: from here to the commit no other memory can be written,
                 # so ids come to be seen in their order, and whoever asks for those after the last one he saw misses none.
@@ -119,8 +125,9 @@ class Memories:
         """The `top` memories of `scope` nearest in meaning to `query`, best first; fewer when fewer have anything in common.
 
         With `within`, only those whose label flows to it: reading them makes nobody who is labelled so less trusted or more
-        confined. Vectors that another encoder made are made again when they are first met, and kept.
+        confined. Vectors that another encoder made are made again when they are first met, and kept. Raises Unauthorized.
         """
+        self._scope.require(Action.READ, f"memories:/{scope}")
         asked = self._encoder.encode([query])[0]
         with self._lock:
             matrix = self._matrix(scope)
@@ -136,7 +143,7 @@ class Memories:
     def forget(self, what: int | str) -> int:
         """Deletes one memory by its id, or all of a scope by its name; gives back how many. Event ``memory.forgotten``.
 
-        Its source may be remembered anew afterwards. Raises NotFound.
+        Its source may be remembered anew afterwards. Raises NotFound and Unauthorized.
         """
         column = memories.c.id if isinstance(what, int) else memories.c.scope
         with self._scope.write() as tx:
@@ -144,14 +151,16 @@ class Memories:
             if not gone:
                 missing = f"memory {what}" if isinstance(what, int) else f"memory in scope {what!r}"
                 raise NotFound(f"there is no {missing}; list what there is with: stemma memory ls")
+            tx.require(Action.WRITE, f"memories:/{gone[0].scope}")
             told = {"count": len(gone)} | ({"id": what} if isinstance(what, int) else {})
             tx.record("memory.forgotten", subject=gone[0].scope, data=told)
         return len(gone)
 
     def ls(self, scope: str | None = None, *, limit: int = 100) -> list[Memory]:
-        """The newest memories, of one scope or of all, newest first."""
+        """The newest memories, of one scope or of all, newest first. Raises Unauthorized unless all of them may be read."""
         newest = _SHOWN.order_by(memories.c.id.desc()).limit(limit)
         with self._scope.read() as connection:
+            self._scope.require(Action.READ, f"memories:/{scope or ''}", connection)
             rows = connection.execute(newest if scope is None else newest.where(memories.c.scope == scope)).all()
         return [_memory(row) for row in rows]
 
@@ -163,6 +172,7 @@ class Memories:
 
     def _of_source(self, scope: str, source: str) -> Memory | None:
         with self._scope.read() as connection:
+            self._scope.require(Action.WRITE, f"memories:/{scope}", connection)
             wanted = _SHOWN.where(memories.c.scope == scope, memories.c.source == source)
             row = connection.execute(wanted).first()
         return None if row is None else _memory(row)

@@ -170,6 +170,7 @@ def workspace_tools(shared: Workspace) -> Mapping[str, Tool]:
             Effect.WRITE,
             INTERNAL,
             idempotent=True,
+            labelled=True,
         ),
         Tool(
             "workspace_list",

@@ -117,4 +117,8 @@ def _tool(
         "required": list(properties if required is None else required),
         "additionalProperties": False,
     }
-    return Tool(name, description, parameters, invoke, effect=effect, label=UNTRUSTED, idempotent=True)
+    # What is written stays in the folder, and comes back as untrusted: what decides is where it is put.
+    sensitive = None if effect is Effect.READ else ("path",)
+    return Tool(
+        name, description, parameters, invoke, effect=effect, label=UNTRUSTED, idempotent=True, sensitive=sensitive
+    )

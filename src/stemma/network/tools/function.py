@@ -98,6 +98,9 @@ def function_tool(name: str, function: Callable[..., Any]) -> Tool:
         label=declared.label,
         idempotent=declared.idempotent,
         timeout=declared.timeout,
+        fields=declared.fields,
+        sensitive=declared.sensitive,
+        clearance=declared.clearance,
     )
 
 

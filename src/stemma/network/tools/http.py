@@ -1,6 +1,8 @@
 """HTTP for agents: pages and services under an allow-list, and nothing behind it."""
 
 import asyncio
+import codecs
+import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -24,7 +26,13 @@ Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
 _REDIRECTS = 5
 _REDIRECTED = (301, 302, 303, 307, 308)
-_URL = {"type": "string", "minLength": 1, "maxLength": 4000}
+_LONGEST_URL = 4000
+_URL = {"type": "string", "minLength": 1, "maxLength": _LONGEST_URL}
+_ENCODING_NAME = re.compile(r"[A-Za-z0-9_:-]{1,40}")
+_ENCODINGS = re.compile(
+    r"ascii|utf-8(-sig)?|utf-(16|32)(-[lb]e)?|iso8859-\d+|cp\d+|koi8-[ru]|mac-roman"
+    r"|shift_jis|euc_(jp|kr)|iso2022_jp|gb2312|gbk|gb18030|big5"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,8 @@ class HttpTools:
             location = response.headers.get("location")
             if response.status_code not in _REDIRECTED or not location:
                 return _answer(response, url)
+            if len(location) > _LONGEST_URL:
+                raise ToolFailed(f"{arguments['url']!r} redirects to a URL of more than {_LONGEST_URL:,} characters")
             url = urljoin(url, location)
         raise ToolFailed(f"{arguments['url']!r} redirects more than {_REDIRECTS} times")
 
@@ -196,12 +206,23 @@ async def resolved(host: str, port: int) -> Sequence[str]:
 def _answer(response: httpx2.Response, url: str) -> dict[str, Any]:
     kind = response.headers.get("content-type", "")
     try:
-        text = response.content.decode(response.charset_encoding or "utf-8")
-    except (UnicodeDecodeError, LookupError) as error:
-        raise ToolFailed(f"{url!r} answered with {kind or 'something'} that is not text") from error
+        text = response.content.decode(_encoding(response.charset_encoding or "utf-8"))
+    except (UnicodeError, LookupError) as error:
+        raise ToolFailed(f"{url!r} answered with {shortened(kind)[:200] or 'something'} that is not text") from error
     if response.status_code >= 400:
         raise ToolFailed(f"{url!r} answered {response.status_code}: {shortened(text[:500])}")
     return {"status": response.status_code, "type": kind, "url": url, "text": text}
+
+
+def _encoding(name: str) -> str:
+    """Python's name of the encoding. Raises LookupError for what no page is written in.
+
+    Not whatever Python knows: a megabyte of Punycode takes ten seconds to decode, and UTF-7 spells what is not text.
+    """
+    known = codecs.lookup(name).name if _ENCODING_NAME.fullmatch(name) else ""
+    if not _ENCODINGS.fullmatch(known):
+        raise LookupError(name)
+    return known
 
 
 def _parameters(properties: dict[str, Any], required: Sequence[str]) -> dict[str, Any]:

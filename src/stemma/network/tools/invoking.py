@@ -1,6 +1,7 @@
 """Calling a tool: whatever it does, the call ends in JSON of a known size or in ToolFailed."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from stemma.network.tools.tool import Call, Labelled, Tool, ToolFailed
 
 _GRACE = 1.0
 """Seconds that a call whose time is up gets to give way before it is left alone."""
+
+_LISTED = list | tuple | set | frozenset | deque
 
 _LONGEST_REASON = 2000
 """Characters of a failure's reason: a model reads it, and a tool may put its whole input there."""
@@ -70,6 +73,10 @@ def as_json(value: Any, *, max_chars: int, source: str) -> Any:
     if isinstance(value, Iterator):  # which the encoder would follow, and it may have no end
         raise ToolFailed(f"{source} returned an iterator, which is not JSON; let it return a list")
     size = len(value) + 2 if isinstance(value, str) else 0
+    if not size and _unfolds_past(value, max_chars):
+        raise ToolFailed(
+            f"{source} returned more than {max_chars:,} characters, which is what is passed on at most; ask it for less"
+        )
     if size <= max_chars:
         try:
             written = to_json(value)
@@ -84,6 +91,35 @@ def as_json(value: Any, *, max_chars: int, source: str) -> Any:
         return from_json(written, allow_inf_nan=False)
     except ValueError as error:
         raise ToolFailed(f"{source} returned what is not JSON: {shortened(str(error))}") from error
+
+
+def _unfolds_past(value: Any, most: int) -> bool:
+    """Whether `value` surely takes more than `most` characters as JSON.
+
+    A list that holds one other many times is small in memory and, ten deep, more than memory holds once it is written.
+    A number of a million digits takes a second to write. So it is measured before it is written, and no further than
+    `most`.
+    """
+    waiting, length = [value], 0
+    while waiting:
+        item = waiting.pop()
+        length += _least_length(item)
+        if length > most:
+            return True
+        if isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, _LISTED):
+            waiting += item
+        elif hasattr(item, "__dict__") and not isinstance(item, type):  # a dataclass or a model
+            waiting += vars(item).values()
+    return False
+
+
+def _least_length(item: Any) -> int:
+    """Characters that `item`, without what is in it, takes at least."""
+    if isinstance(item, int):
+        return 1 + item.bit_length() * 3 // 10  # a digit is 3.3 bits
+    return len(item) + 2 if isinstance(item, str | bytes | dict | _LISTED) else 1
 
 
 def shortened(reason: str) -> str:

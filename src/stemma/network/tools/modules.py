@@ -10,7 +10,7 @@ from typing import Any
 
 from stemma.core.errors import InvalidData, NotConfigured
 from stemma.core.ids import new_id
-from stemma.network.marked import near
+from stemma.core.marked import near
 
 
 class Modules:

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stemma.core.digests import thaw
 from stemma.core.errors import InvalidInput
-from stemma.network.marked import near
+from stemma.core.marked import near
 from stemma.network.tools.tool import ToolSpec
 
 Options = TypeVar("Options")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from stemma.core.errors import StemmaError
-from stemma.core.trust import UNTRUSTED, TrustLabel
+from stemma.core.trust import UNTRUSTED, Confidentiality, TrustLabel
+from stemma.guard.ruling import Clearance
 from stemma.network.run import RunStatus
-from stemma.network.wire import Label
+from stemma.network.wire import Cleared, Label
 
 
 class Effect(StrEnum):
@@ -60,19 +61,23 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """What a call returned, with a label of its own in place of the tool's: it hands on what others wrote."""
+    """What a call returned, with labels of its own in place of the tool's: it hands on what others wrote."""
 
     value: Any
     label: Label
+    fields: Mapping[str, Label] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Tool:
     """A function that a model may call with `arguments` that fit the JSON schema `parameters`.
 
-    `label` is that of the results' authors. `idempotent` says that a repeated call with the same key has no further
-    effect; a call with an effect that is not, and was cut off by a crash, is never made again by itself. `timeout` is
-    in seconds.
+    `label` is that of the results' authors, `fields` that of those parts of them which others wrote, by path
+    (``[].subject``). `sensitive` are the arguments that decide what happens: None for all of a tool with an effect, and
+    none of one that reads. `clearance` is how confidential a text it may be handed: None for any, but for a tool that
+    sends out or spends, which gets `Clearance()`. `labelled` is a tool that passes on the labels of what it is handed:
+    nothing leaves through it. `idempotent` says that a repeated call with the same key has no further effect; a call with
+    an effect that is not, and was cut off by a crash, is never made again by itself. `timeout` is in seconds.
     """
 
     name: str
@@ -87,6 +92,30 @@ class Tool:
     label: Label
     idempotent: bool = False
     timeout: float = 30.0
+    fields: Mapping[str, Label] = field(default_factory=dict)
+    sensitive: tuple[str, ...] | None = None
+    clearance: Cleared | None = None
+    labelled: bool = False
+
+    @property
+    def decisive(self) -> tuple[str, ...]:
+        """The arguments that decide what happens."""
+        if self.sensitive is not None:
+            return self.sensitive
+        return () if self.effect is Effect.READ else tuple(self.parameters.get("properties", ()))
+
+    @property
+    def acts(self) -> bool:
+        """Whether an agent that holds it can do something in the world, if only by what it asks for."""
+        return not self.labelled and (self.effect is not Effect.READ or bool(self.decisive))
+
+    def cleared_for(self, handed: TrustLabel) -> Clearance:
+        """What it may be handed; for a tool that keeps what it gets, whatever that is."""
+        if self.clearance is not None:
+            return self.clearance
+        if self.effect in (Effect.EGRESS, Effect.SPEND):
+            return Clearance()
+        return Clearance(Confidentiality.SECRET, handed.categories)
 
     @property
     def may_repeat(self) -> bool:
@@ -122,6 +151,9 @@ class ToolSpec:
     label: Label | None = None
     idempotent: bool | None = None
     timeout: float | None = None
+    fields: Mapping[str, Label] | None = None
+    sensitive: tuple[str, ...] | None = None
+    clearance: Cleared | None = None
 
     def over(self, tool: Tool) -> Tool:
         """`tool` with what the manifest says in the place of what the tool says of itself. It holds for every tool of a set."""
@@ -131,4 +163,7 @@ class ToolSpec:
             label=tool.label if self.label is None else self.label,
             idempotent=tool.idempotent if self.idempotent is None else self.idempotent,
             timeout=tool.timeout if self.timeout is None else self.timeout,
+            fields=tool.fields if self.fields is None else self.fields,
+            sensitive=tool.sensitive if self.sensitive is None else self.sensitive,
+            clearance=tool.clearance if self.clearance is None else self.clearance,
         )

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from stemma.core.errors import InvalidInput, NotFound
-from stemma.network.marked import near
+from stemma.core.marked import near
 from stemma.network.tools.modules import Modules
 from stemma.network.tools.tool import Tool, ToolSpec
 

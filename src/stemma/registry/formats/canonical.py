@@ -5,10 +5,12 @@ under `prompt` beside them.
 """
 
 import json
+from collections import Counter
 from typing import Any, get_args
 
 from stemma.core.digests import canonical_json, thaw
 from stemma.core.errors import InvalidData, InvalidInput, TemplateError
+from stemma.core.shown import shown
 from stemma.registry.formats.file import FormatName, PromptFile, Written
 from stemma.registry.formats.yaml_text import DEEPEST
 from stemma.registry.prompt import Prompt
@@ -23,7 +25,9 @@ def read(text: str, path: str) -> PromptFile:
     around = content if "prompt" in content else {"prompt": content}
     unknown = sorted(around.keys() - _AROUND)
     if unknown:
-        raise InvalidData(path, f"{unknown[0]!r} is no field of a prompt file; it has {', '.join(sorted(_AROUND))}")
+        raise InvalidData(
+            path, f"{shown(unknown[0])} is no field of a prompt file; it has {', '.join(sorted(_AROUND))}"
+        )
     prompt = _prompt(around["prompt"], path)
     name, description = around.get("name"), around.get("description")
     metadata = around.get("metadata", {})
@@ -63,9 +67,8 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         built = dict(pairs)
         if len(built) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InvalidData(path, f"the key {twice!r} occurs twice; remove one")
+            twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+            raise InvalidData(path, f"the key {shown(twice)} occurs twice; remove one")
         return built
 
     try:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stemma.core.errors import InvalidData
+from stemma.core.shown import shown
 from stemma.registry.formats.yaml_text import Document
 
 
@@ -54,7 +55,7 @@ class Fields:
         for key, value in parameters.items():
             name = names.get(key, key)
             if name in settings:
-                raise self.error(f"{key!r} says again what another field says; remove one", place, key)
+                raise self.error(f"{shown(key)} says again what another field says; remove one", place, key)
             settings[name] = value
         return settings
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stemma.core.digests import thaw
+from stemma.core.shown import shown
 from stemma.registry.formats.conversation import SPLIT, Message, Role, conversation_of, read_conversation, respelled
 from stemma.registry.formats.fields import Fields, parameters_of
 from stemma.registry.formats.file import PromptFile, Written
@@ -58,7 +59,7 @@ def _read_messages(fields: Fields) -> list[Message]:
             raise fields.error("a message has a text 'role' and a text 'content', and nothing else", "messages", index)
         if item["role"] not in _ROLES:
             raise fields.error(
-                f"the role {item['role']!r} is not known; use system, user or assistant", "messages", index
+                f"the role {shown(item['role'])} is not known; use system, user or assistant", "messages", index
             )
         messages.append(Message(_ROLES[item["role"]], item["content"], fields.line("messages", index, "content")))
     return messages

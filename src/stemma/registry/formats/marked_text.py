@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stemma.core.errors import InvalidData
+from stemma.core.shown import shown
 from stemma.registry.formats.conversation import Message, Role
 from stemma.registry.formats.fields import Fields
 from stemma.registry.formats.front_matter import split_front_matter
@@ -77,7 +78,7 @@ class Marks:
         if role not in self.roles:
             raise InvalidData(
                 path,
-                f"the mark {found[0].strip()!r} is not available; the roles are {', '.join(self.roles)}",
+                f"the mark {shown(found[0].strip())} is not available; the roles are {', '.join(self.roles)}",
                 line=line,
             )
         return role

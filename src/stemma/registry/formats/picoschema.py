@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from stemma.core.shown import shown
+
 _SCALARS = ("any", "boolean", "integer", "null", "number", "string")
 _KEY = re.compile(
     r"(?P<name>[^(?]+)(?P<optional>\?)?(?:\((?P<type>\w+)(?:, *(?P<description>.*))?\))?(?P<late>\?)?", re.DOTALL
@@ -30,7 +32,7 @@ def _part(schema: Any) -> dict[str, Any]:
     if isinstance(schema, str):
         return _scalar(schema)
     if not isinstance(schema, dict):
-        raise ValueError(f"a Picoschema has only texts and mappings, not {schema!r}")
+        raise ValueError(f"a Picoschema has only texts and mappings, not {shown(schema)}")
     built: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
     for key, value in schema.items():
         if key == "(*)":
@@ -38,7 +40,9 @@ def _part(schema: Any) -> dict[str, Any]:
             continue
         found = _KEY.fullmatch(key)
         if found is None:
-            raise ValueError(f"{key!r} is not a Picoschema field such as 'name', 'name?' or 'name(array, what it is)'")
+            raise ValueError(
+                f"{shown(key)} is not a Picoschema field such as 'name', 'name?' or 'name(array, what it is)'"
+            )
         optional = bool(found["optional"] or found["late"])
         built["properties"][found["name"]] = _property(found, value, optional=optional)
         if not optional:
@@ -56,10 +60,10 @@ def _property(found: re.Match[str], value: Any, *, optional: bool) -> dict[str, 
             built = {"type": "array", "items": _part(value)}
         case "enum":
             if not isinstance(value, list):
-                raise ValueError(f"the enum {found['name']!r} is a list of values")
+                raise ValueError(f"the enum {shown(found['name'])} is a list of values")
             built = {"enum": [*value, None] if optional and None not in value else value}
         case unknown:
-            raise ValueError(f"{unknown!r} in brackets is not known; there are array, object and enum")
+            raise ValueError(f"{shown(unknown)} in brackets is not known; there are array, object and enum")
     if optional and isinstance(built.get("type"), str):
         built["type"] = [built["type"], "null"]
     if found["description"]:
@@ -71,7 +75,8 @@ def _scalar(text: str) -> dict[str, Any]:
     kind, _, description = (part.strip() for part in text.partition(","))
     if kind not in _SCALARS:
         raise ValueError(
-            f"{kind!r} is not a type; there are {', '.join(_SCALARS)}, and a schema registered elsewhere is to be written out"
+            f"{shown(kind)} is not a type; there are {', '.join(_SCALARS)}, and "
+            "a schema registered elsewhere is to be written out"
         )
     built = {} if kind == "any" else {"type": kind}
     return {**built, "description": description} if description else built

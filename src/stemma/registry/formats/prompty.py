@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stemma.core.digests import thaw
+from stemma.core.shown import shown
 from stemma.registry.formats.conversation import SPLIT, conversation_of, read_conversation, respelled
 from stemma.registry.formats.fields import Fields, parameters_of
 from stemma.registry.formats.file import PromptFile, Written
@@ -87,7 +88,9 @@ def _template_format(fields: Fields) -> TemplateFormat:
         case "mustache":
             return "mustache"
         case _:
-            raise fields.error(f"the template engine {engine!r} is not available; use jinja2 or mustache", "template")
+            raise fields.error(
+                f"the template engine {shown(engine)} is not available; use jinja2 or mustache", "template"
+            )
 
 
 def _engine(template: Any) -> Any:
@@ -113,7 +116,7 @@ def _read_model(fields: Fields) -> tuple[dict[str, Any], dict[str, Any]]:
     key = "parameters" if "parameters" in model else "options"
     parameters = model.pop(key, None) or {}
     if not isinstance(parameters, dict):
-        raise fields.error(f"the model's {key!r} is a mapping", "model", key)
+        raise fields.error(f"the model's {shown(key)} is a mapping", "model", key)
     settings = fields.settings(_model_name(model), parameters, _parameter_names(key), "model")
     return settings, {"model": model} if model.keys() - {"id"} else {}
 
@@ -152,7 +155,7 @@ def _read_schema(fields: Fields, names: tuple[str, ...]) -> dict[str, Any] | Non
         try:
             schema = schema_of(fields.rest.get(name))
         except ValueError as error:
-            raise fields.error(f"{name!r}: {error}", name) from error
+            raise fields.error(f"{shown(name)}: {error}", name) from error
         if schema is not None:
             return schema
     return None

@@ -7,6 +7,8 @@ name to a sample or to a description with a `type`.
 from collections.abc import Mapping
 from typing import Any
 
+from stemma.core.shown import shown
+
 _TYPES = {
     "string": "string",
     "integer": "integer",
@@ -64,7 +66,7 @@ def _object(items: list[tuple[str, Any]]) -> dict[str, Any]:
 def _schema(item: Mapping[str, Any]) -> dict[str, Any]:
     kind = item.get("kind", item.get("type", "string"))
     if not isinstance(kind, str) or kind not in _READ:
-        raise ValueError(f"the kind {kind!r} is not known; there are {', '.join(_READ)}")
+        raise ValueError(f"the kind {shown(kind)} is not known; there are {', '.join(_READ)}")
     built: dict[str, Any] = {"type": _READ[kind]}
     if kind == "object" and item.get("properties"):
         built = schema_of(item["properties"]) or built

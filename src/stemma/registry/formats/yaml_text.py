@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from stemma.core.errors import InvalidData
+from stemma.core.shown import shown
 
 Place: TypeAlias = tuple[str | int, ...]
 
@@ -81,12 +82,18 @@ def load_yaml(text: str, path: str, *, first_line: int = 1) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + first_line
-        raise InvalidData(path, f"not YAML: {error.problem or error.context}", line=line) from error
+        raise InvalidData(path, f"not YAML: {_said(error)}", line=line) from error
     except yaml.YAMLError as error:  # a character that YAML does not allow
         raise InvalidData(path, f"not YAML: {str(error).splitlines()[0]}") from error
     except RecursionError as error:
         raise InvalidData(path, "the YAML nests too deeply; write it flatter") from error
     return Document(value, builder.lines)
+
+
+def _said(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong, cut where the parser quotes a tag or an alias of any length."""
+    line = " ".join((error.problem or error.context or "")[:400].split())
+    return line if len(line) <= 200 else line[:199] + "…"
 
 
 def dump_yaml(value: Mapping[str, Any]) -> str:
@@ -121,9 +128,9 @@ class _Builder:
         for key_node, value_node in node.value:
             key = self.value(key_node, (*path, "(key)"))
             if not isinstance(key, str):
-                raise self.error(key_node, f"the key {key!r} is not a text; put it in quotes")
+                raise self.error(key_node, f"the key {shown(key)} is not a text; put it in quotes")
             if key in built:
-                raise self.error(key_node, f"the key {key!r} occurs twice; remove one")
+                raise self.error(key_node, f"the key {shown(key)} occurs twice; remove one")
             built[key] = self.value(value_node, (*path, key))
             self.lines[*path, key] = key_node.start_mark.line + self.first_line
         return built
@@ -146,7 +153,7 @@ class _Builder:
             case "float":
                 return self.number(node, text)
             case _:
-                raise self.error(node, f"the tag {node.tag!r} is not read; only plain data is")
+                raise self.error(node, f"the tag {shown(node.tag)} is not read; only plain data is")
 
     def text(self, node: yaml.Node, text: str) -> str:
         try:
@@ -168,7 +175,7 @@ class _Builder:
 
     def expect(self, node: yaml.Node, kind: str) -> None:
         if node.tag != _TAG + kind:
-            raise self.error(node, f"the tag {node.tag!r} is not read; only plain data is")
+            raise self.error(node, f"the tag {shown(node.tag)} is not read; only plain data is")
 
     def error(self, node: yaml.Node, problem: str) -> InvalidData:
         return InvalidData(self.path, problem, line=node.start_mark.line + self.first_line)

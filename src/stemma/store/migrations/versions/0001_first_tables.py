@@ -173,6 +173,7 @@ def upgrade() -> None:
         "questions",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("run", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("asked_at", sa.Text(), nullable=False),
         sa.Column("deadline", sa.Text(), nullable=True),
@@ -183,6 +184,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_questions")),
     )
     op.create_index("ix_questions_decided_at", "questions", ["decided_at"])
+    op.create_index("ix_questions_run", "questions", ["run"])
+    op.create_table(
+        "vault_keys",
+        sa.Column("id", sa.LargeBinary(), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.Column("erased_at", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vault_keys")),
+        sa.UniqueConstraint("tenant", "subject", "generation", name=op.f("uq_vault_keys_tenant")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "workspace",
         sa.Column("run", sa.Text(), nullable=False),
@@ -309,4 +324,54 @@ def upgrade() -> None:
             name=op.f("fk_prompt_labels_name"),
         ),
         sa.PrimaryKeyConstraint("name", "label", name=op.f("pk_prompt_labels")),
+    )
+    op.create_table(
+        "access_state",
+        sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("stamp", sa.Text(), nullable=False),
+        sa.Column("governed", sa.SmallInteger(), nullable=False),
+        sa.Column("protected", sa.Text(), nullable=True),
+        sa.CheckConstraint("id = 1", name=op.f("ck_access_state_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_state")),
+    )
+    op.create_table(
+        "principals",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("added_by", sa.Text(), nullable=False),
+        sa.Column("added_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_principals")),
+    )
+    op.create_table(
+        "access_roles",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("permissions", sa.Text(), nullable=False),
+        sa.Column("defined_by", sa.Text(), nullable=False),
+        sa.Column("defined_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_access_roles")),
+    )
+    op.create_table(
+        "role_grants",
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("resources", sa.Text(), nullable=False),
+        sa.Column("granted_by", sa.Text(), nullable=False),
+        sa.Column("granted_at", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["principal"], ["principals.id"], name=op.f("fk_role_grants_principal")),
+        sa.PrimaryKeyConstraint("principal", "role", "resources", name=op.f("pk_role_grants")),
+    )
+    op.create_table(
+        "tokens",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("actions", sa.Text(), nullable=False),
+        sa.Column("resources", sa.Text(), nullable=False),
+        sa.Column("issued_by", sa.Text(), nullable=False),
+        sa.Column("issued_at", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.Text(), nullable=False),
+        sa.Column("revoked_at", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["principal"], ["principals.id"], name=op.f("fk_tokens_principal")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
     )

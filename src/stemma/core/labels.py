@@ -1,24 +1,25 @@
-"""Trust labels as a manifest writes them."""
+"""Trust labels as files write them."""
 
 from collections.abc import Collection
 
+from stemma.core.marked import Marked, near
 from stemma.core.trust import Confidentiality, Integrity, TrustLabel
-from stemma.network.marked import Marked, near
 
 
 def read_label(node: Marked, default: TrustLabel) -> TrustLabel:
     """The label, with `default` for the parts that it leaves out. Raises InvalidData."""
     keys = node.fields("a label", ("integrity", "confidentiality", "categories"))
     return TrustLabel(
-        Integrity[_level(keys["integrity"], Integrity.__members__)] if "integrity" in keys else default.integrity,
-        Confidentiality[_level(keys["confidentiality"], Confidentiality.__members__)]
+        Integrity[read_level(keys["integrity"], Integrity.__members__)] if "integrity" in keys else default.integrity,
+        Confidentiality[read_level(keys["confidentiality"], Confidentiality.__members__)]
         if "confidentiality" in keys
         else default.confidentiality,
         frozenset(keys["categories"].names("categories")) if "categories" in keys else default.categories,
     )
 
 
-def _level(node: Marked, members: Collection[str]) -> str:
+def read_level(node: Marked, members: Collection[str]) -> str:
+    """The member's name, written in any case. Raises InvalidData."""
     level = node.text("a label").upper()
     if level not in members:
         known = [member.lower() for member in members]

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stemma.core.errors import InvalidData
+from stemma.core.marked import Marked
 from stemma.network.drawing.words import span
-from stemma.network.marked import Marked
 
 
 def read(folder: Path, text: str) -> Marked:

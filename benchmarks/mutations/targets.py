@@ -1,0 +1,36 @@
+"""What is mutated, and which tests have to notice."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.mutations import cedar, python
+from benchmarks.mutations.mutant import Mutant
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A file below the package, and the tests that run its code: files or folders, the nearest first."""
+
+    path: str
+    tests: tuple[str, ...]
+
+    def mutants(self, package: Path) -> Iterator[Mutant]:
+        source = (package / self.path).read_text(encoding="utf-8")
+        return cedar.mutants(self.path, source) if self.path.endswith(".cedar") else python.mutants(self.path, source)
+
+
+# In the order in which they are run: those that say what a policy means find most, and are done first.
+_POLICY = tuple(f"tests/guard/policy/test_{name}.py" for name in ("policy", "recorded", "cases", "default"))
+
+TARGETS = (
+    Target("guard/policy/default.cedar", _POLICY),
+    Target("guard/ruling.py", _POLICY),
+    Target("guard/policy/policy.py", _POLICY),
+    Target("guard/policy/entities.py", _POLICY),
+    Target("guard/policy/arguments.py", _POLICY),
+    Target("guard/policy/reasons.py", _POLICY),
+    Target("guard/policy/statements.py", _POLICY),
+    Target("guard/policy/validation.py", _POLICY),
+    Target("guard/policy/recorded.py", _POLICY),
+)

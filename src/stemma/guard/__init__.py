@@ -1,0 +1,1 @@
+"""The guard: what stands between a text and an effect."""

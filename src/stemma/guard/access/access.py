@@ -1,0 +1,348 @@
+"""Access: who may do what in a store, and every change of it, each an event of the audit log.
+
+A store is *ungoverned* until somebody enables access: whoever can open it may do everything, so that a fresh machine works.
+From then on nobody does anything without a token.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from stemma.core.errors import Conflict, InvalidInput, NotConfigured, NotFound
+from stemma.core.ids import new_id
+from stemma.guard.access.authority import StoredAuthority
+from stemma.guard.access.permission import EVERYTHING, check_pattern
+from stemma.guard.access.principal import Principal, check_principal
+from stemma.guard.access.role import ADMIN, BUILT_IN, Grant, Role
+from stemma.guard.access.standing import Standing, grants_in, roles_in, token_of
+from stemma.guard.access.token import DEFAULT_DAYS, Token, TokenScope, expiry, new_token
+from stemma.ledger.authority import Action, Rules, check_agent, is_agent
+from stemma.ledger.checkpoint import Checkpoint
+from stemma.ledger.scope import Scope, Transaction
+from stemma.store.schema import access_roles, access_state, principals, role_grants, tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new token. `secret` is its text, which nothing can tell again."""
+
+    token: Token
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Issued({self.token!r}, secret=…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Whoami:
+    """In whose name this process acts, and what that may do here."""
+
+    actor: str
+    rules: Rules
+    token: Token | None
+    grants: tuple[Grant, ...]
+
+
+class Access:
+    """The access of one store. May be used by several threads."""
+
+    def __init__(self, scope: Scope, authority: StoredAuthority) -> None:
+        self._scope = scope
+        self._authority = authority
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    def whoami(self) -> Whoami:
+        """Asks for no permission: it tells a caller of himself alone."""
+        actor = self._scope.actor
+        with self._scope.read() as connection:
+            standing: Standing = self._authority.standing(connection)
+            return Whoami(
+                actor,
+                standing.rules,
+                standing.token,
+                grants_in(connection, role_grants.c.principal == actor).get(actor, ()),
+            )
+
+    def principals(self) -> list[Principal]:
+        """Every principal with its grants, by name."""
+        with self._reading("access:/principals") as connection:
+            grants = grants_in(connection)
+            rows = connection.execute(select(principals).order_by(principals.c.id)).all()
+        return [Principal(row.id, row.description, row.added_by, row.added_at, grants.get(row.id, ())) for row in rows]
+
+    def roles(self) -> list[Role]:
+        """The built-in roles, and those that were defined here."""
+        with self._reading("access:/roles") as connection:
+            return [*BUILT_IN.values(), *roles_in(connection)]
+
+    def tokens(self, principal: str | None = None) -> list[Token]:
+        """Every token ever issued, or those of one principal, oldest first."""
+        query = select(tokens).order_by(tokens.c.issued_at, tokens.c.id)
+        with self._reading("access:/tokens") as connection:
+            rows = connection.execute(query if principal is None else query.where(tokens.c.principal == principal))
+            return [token_of(row) for row in rows]
+
+    # --- governing ----------------------------------------------------------------------------------------------------
+
+    def enable(self, *, days: float = DEFAULT_DAYS) -> Issued:
+        """Governs the store, with a first token for the caller, who is given every built-in role.
+
+        From its commit on a caller without a token is refused, whatever process it is in. Raises Conflict when the store is
+        governed already, and InvalidName when the caller's name is none that can be granted something.
+        """
+        actor = check_principal(self._scope.actor)
+        with self._changing("access:/") as tx:
+            if self._authority.rules(tx.connection).governed:
+                raise Conflict("this store is governed already; see: stemma access whoami")
+            self._add(tx, actor, "enabled access")
+            for role in BUILT_IN:
+                self._grant(tx, actor, role, EVERYTHING)
+            issued = self._issue(tx, actor, TokenScope(), days)
+            self._govern(tx)
+        return issued
+
+    def recover(self, *, days: float = DEFAULT_DAYS) -> Issued:
+        """A token for the caller, made an admin, where every admin's is lost or has expired. Takes no token.
+
+        It takes the key that signs the store's audit log: who has that operates the store, and could write to its database.
+        Raises NotConfigured when the key is not here, and InvalidInput when it is another's.
+        """
+        actor, ledger = check_principal(self._scope.actor), self._scope.ledger
+        check_agent(actor, Action.GRANT, "access:/")
+        signed = ledger.last_checkpoint()
+        if ledger.signer is None or signed is None:
+            raise NotConfigured(
+                "access is recovered with the key that signs this store's audit log, which is not here; set STEMMA_KEYS to "
+                "the folder that holds it"
+            )
+        Checkpoint.parse(signed.note, ledger.signer.public_key)
+        with self._alone() as tx:
+            self._add(tx, actor, "recovered access")
+            self._grant(tx, actor, ADMIN, EVERYTHING)
+            issued = self._issue(tx, actor, TokenScope(), days)
+            tx.record("access.recovered", subject=actor, data={"token": issued.token.id})
+        return issued
+
+    def disable(self) -> None:
+        """Gives the store back to whoever can open it. Principals, grants and tokens stay as they are. Raises Conflict."""
+        with self._changing("access:/") as tx:
+            if not self._authority.rules(tx.connection).governed:
+                raise Conflict("this store is not governed; govern it with: stemma access enable")
+            tx.connection.execute(update(access_state).values(governed=0))
+            tx.record("access.disabled", subject="access", data={})
+
+    def protect(self, labels: Iterable[str]) -> frozenset[str]:
+        """Says which labels nobody moves onto his own words, whether the store is governed or not. None leaves all free."""
+        named = sorted(set(labels))
+        for label in named:
+            if not label or " " in label:
+                raise InvalidInput(f"label {label!r} cannot be protected; it has no spaces")
+        with self._changing("access:/labels") as tx:
+            tx.connection.execute(update(access_state).values(protected=" ".join(named)))
+            tx.record("access.protected", subject="access", data={"labels": named})
+        return frozenset(named)
+
+    # --- principals, roles, grants ------------------------------------------------------------------------------------
+
+    def add(self, principal: str, *, description: str = "") -> None:
+        """Adds somebody who can be granted something. Raises InvalidName, and Conflict for one that is there.
+
+        An agent that is added may do only what is granted to it; the others may do what the process may that they run in.
+        """
+        check_principal(principal)
+        with self._changing("access:/principals") as tx:
+            if not self._add(tx, principal, description):
+                raise Conflict(f"{principal} is there already; see: stemma access ls")
+
+    def define(self, role: Role) -> None:
+        """Defines a role, or gives one that was defined before other permissions. Raises Conflict for a built-in one."""
+        if role.name in BUILT_IN:
+            raise Conflict(f"role {role.name!r} is built in and stays as it is; define one under another name")
+        permissions = "\n".join(map(str, role.permissions))
+        with self._changing("access:/roles") as tx:
+            tx.connection.execute(delete(access_roles).where(access_roles.c.name == role.name))
+            row = {"name": role.name, "description": role.description, "permissions": permissions}
+            tx.connection.execute(insert(access_roles), row | {"defined_by": tx.actor, "defined_at": tx.at})
+            tx.record("access.role_defined", subject=role.name, data={"permissions": permissions.splitlines()})
+            _holders_are_no_agents(tx.connection, role)
+
+    def grant(self, principal: str, role: str, *, on: str = EVERYTHING) -> bool:
+        """Gives a role for the resources of a pattern; False when the principal had it.
+
+        Raises NotFound for a principal or role that is not there, InvalidName for the pattern, and InvalidInput for what no
+        agent can be given.
+        """
+        check_pattern(on)
+        with self._changing(f"access:/grants/{principal}") as tx:
+            _known(tx.connection, principal)
+            return self._grant(tx, principal, role, on)
+
+    def revoke(self, principal: str, role: str, *, on: str | None = None) -> int:
+        """Takes a role away, for one pattern or for all; gives back how many grants that were.
+
+        Raises NotFound when there is none, and Conflict where nobody could grant anything afterwards.
+        """
+        wanted = [role_grants.c.principal == principal, role_grants.c.role == role]
+        if on is not None:
+            wanted.append(role_grants.c.resources == on)
+        with self._changing(f"access:/grants/{principal}") as tx:
+            gone = tx.connection.execute(delete(role_grants).where(*wanted).returning(role_grants.c.resources)).all()
+            if not gone:
+                where = "" if on is None else f" on {on}"
+                raise NotFound(f"{principal} has no role {role!r}{where}; see: stemma access ls")
+            told = {"role": role, "on": sorted(row.resources for row in gone)}
+            tx.record("access.revoked", subject=principal, data=told)
+            self._keep_an_admin(tx, f"role {role!r} of {principal} was not revoked")
+        return len(gone)
+
+    # --- tokens -------------------------------------------------------------------------------------------------------
+
+    def issue(self, principal: str, *, scope: TokenScope = TokenScope(), days: float = DEFAULT_DAYS) -> Issued:  # noqa: B008 - frozen
+        """A token for a principal, good for `days`. The first one governs the store, and has to be an admin's.
+
+        Raises NotFound, and InvalidInput for a life that is too long.
+        """
+        with self._changing(f"access:/tokens/{principal}") as tx:
+            _known(tx.connection, principal)
+            issued = self._issue(tx, principal, scope, days)
+            if not self._authority.rules(tx.connection).governed:
+                self._govern(tx)
+                self._keep_an_admin(tx, "the first token governs the store, and nothing was issued")
+        return issued
+
+    def revoke_token(self, token_id: str) -> Token:
+        """Ends a token: its next call is refused, in every process. Raises NotFound, and Conflict for the last admin's."""
+        query = select(tokens).where(tokens.c.id == token_id)
+        with self._scope.read() as connection:
+            known = connection.execute(query).first()
+        principal = "unknown" if known is None else known.principal
+        with self._changing(f"access:/tokens/{principal}") as tx:
+            row = tx.connection.execute(query).first()
+            if row is None:
+                raise NotFound(f"there is no token {token_id!r}; see: stemma tokens ls")
+            token = token_of(row)
+            if token.revoked_at is not None:
+                return token
+            tx.connection.execute(update(tokens).where(tokens.c.id == token_id).values(revoked_at=tx.at))
+            tx.record("token.revoked", subject=token_id, data={"principal": token.principal})
+            self._keep_an_admin(tx, f"token {token_id} was not revoked")
+        return replace(token, revoked_at=tx.at)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self, resource: str) -> Iterator[Connection]:
+        with self._scope.read() as connection:
+            self._scope.require(Action.READ, resource, connection)
+            yield connection
+
+    @contextmanager
+    def _changing(self, resource: str) -> Iterator[Transaction]:
+        with self._alone() as tx:
+            tx.require(Action.GRANT, resource)
+            yield tx
+
+    @contextmanager
+    def _alone(self) -> Iterator[Transaction]:
+        """A transaction that no other change of access runs beside, and after which every process reads anew."""
+        with self._scope.write() as tx:
+            first = {"id": 1, "stamp": new_id("a"), "governed": 0, "protected": None}
+            inserting = (sqlite if self._scope.store.is_sqlite else postgresql).insert(access_state).values(first)
+            tx.connection.execute(inserting.on_conflict_do_nothing())
+            if not self._scope.store.is_sqlite:
+                tx.connection.execute(text("select 1 from access_state where id = 1 for update"))
+            yield tx
+            tx.connection.execute(update(access_state).values(stamp=new_id("a")))
+
+    def _add(self, tx: Transaction, principal: str, description: str) -> bool:
+        row = {"id": principal, "description": description, "added_by": tx.actor, "added_at": tx.at}
+        inserting = (sqlite if self._scope.store.is_sqlite else postgresql).insert(principals).values(row)
+        added = tx.connection.execute(inserting.on_conflict_do_nothing().returning(principals.c.id)).first() is not None
+        if added:
+            tx.record("access.added", subject=principal, data={})
+        return added
+
+    def _grant(self, tx: Transaction, principal: str, role: str, on: str) -> bool:
+        known = {**BUILT_IN, **{one.name: one for one in roles_in(tx.connection)}}
+        if role not in known:
+            raise NotFound(f"there is no role {role!r}; there are {', '.join(known)}")
+        if is_agent(principal):
+            _check_for_agents(known[role], principal)
+        row = {"principal": principal, "role": role, "resources": on, "granted_by": tx.actor, "granted_at": tx.at}
+        inserting = (sqlite if self._scope.store.is_sqlite else postgresql).insert(role_grants).values(row)
+        made = (
+            tx.connection.execute(inserting.on_conflict_do_nothing().returning(role_grants.c.role)).first() is not None
+        )
+        if made:
+            tx.record("access.granted", subject=principal, data={"role": role, "on": on})
+        return made
+
+    def _issue(self, tx: Transaction, principal: str, scope: TokenScope, days: float) -> Issued:
+        secret, shown = new_token()
+        expires_at = expiry(self._scope.clock.now(), days)
+        token = Token(shown.id, principal, scope, tx.actor, tx.at, expires_at)
+        row = {
+            "id": token.id,
+            "principal": principal,
+            "hash": shown.hash,
+            "actions": " ".join(scope.actions),
+            "resources": " ".join(scope.resources),
+            "issued_by": tx.actor,
+            "issued_at": tx.at,
+            "expires_at": expires_at,
+        }
+        tx.connection.execute(insert(tokens), row)
+        told: dict[str, Any] = {"principal": principal, "expires_at": expires_at}
+        told |= {"actions": list(scope.actions), "resources": list(scope.resources)}
+        tx.record("token.issued", subject=token.id, data=told)
+        return Issued(token, secret)
+
+    def _govern(self, tx: Transaction) -> None:
+        tx.connection.execute(update(access_state).values(governed=1))
+        tx.record("access.enabled", subject="access", data={})
+
+    def _keep_an_admin(self, tx: Transaction, undone: str) -> None:
+        """Raises Conflict where a governed store would be left without a token that can grant everything."""
+        if not tx.connection.execute(select(access_state.c.governed)).scalar():
+            return
+        query = select(tokens).join(role_grants, role_grants.c.principal == tokens.c.principal)
+        query = query.where(role_grants.c.role == ADMIN, role_grants.c.resources.in_([EVERYTHING, "access:/*"]))
+        for row in tx.connection.execute(query):
+            token = token_of(row)
+            if token.standing(tx.at) == "live" and _grants_all(token.scope):
+                return
+        raise Conflict(
+            f"{undone}: no admin would have a live token, and nobody could grant anything; first give one to an admin with: "
+            "stemma tokens issue PRINCIPAL"
+        )
+
+
+def _grants_all(scope: TokenScope) -> bool:
+    return (EVERYTHING in scope.actions or Action.GRANT in scope.actions) and any(
+        pattern in (EVERYTHING, "access:/*") for pattern in scope.resources
+    )
+
+
+def _known(connection: Connection, principal: str) -> None:
+    if connection.execute(select(principals.c.id).where(principals.c.id == principal)).first() is None:
+        raise NotFound(f"there is no principal {principal!r}; add it with: stemma access add {principal}")
+
+
+def _check_for_agents(role: Role, agent: str) -> None:
+    never = [one for one in role.permissions if one.action in (Action.APPROVE, Action.GRANT)]
+    if never:
+        raise InvalidInput(
+            f"role {role.name!r} cannot be {agent}'s: no agent may {never[0].action}; define a role without"
+        )
+
+
+def _holders_are_no_agents(connection: Connection, role: Role) -> None:
+    query = select(role_grants.c.principal).where(role_grants.c.role == role.name)
+    for principal in connection.scalars(query):
+        if is_agent(principal):
+            _check_for_agents(role, principal)

@@ -1,0 +1,46 @@
+"""Principals: who can be granted something. Each agent of each network is one of its own."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from stemma.core.errors import InvalidName
+from stemma.guard.access.role import Grant
+
+_NAME = re.compile(r"(user|service):[^\s:/*]{1,100}|agent:[^\s:/*]{1,100}/[^\s:/*]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person (``user:ada``), a service (``service:nightly``) or an agent (``agent:desk/triage``), with its grants."""
+
+    id: str
+    description: str
+    added_by: str
+    added_at: str
+    grants: tuple[Grant, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "description": self.description,
+            "added_by": self.added_by,
+            "added_at": self.added_at,
+            "grants": [grant.to_json() for grant in self.grants],
+        }
+
+
+def agent_id(network: str, agent: str) -> str:
+    """In whose name an agent acts.
+
+    >>> agent_id("desk", "triage")
+    'agent:desk/triage'
+    """
+    return f"agent:{network}/{agent}"
+
+
+def check_principal(name: str) -> str:
+    """The name, when it is one. Raises InvalidName."""
+    if not _NAME.fullmatch(name):
+        raise InvalidName("principal", name, "it is user:NAME, service:NAME or agent:NETWORK/AGENT, without spaces")
+    return name

@@ -1,0 +1,24 @@
+"""Binding: what an approval is for, and nothing else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stemma.core.digests import digest
+from stemma.core.trust import TrustLabel
+
+
+def binding(
+    tool: str, arguments: Mapping[str, Any], labels: Mapping[str, TrustLabel], *, version: str, expires: str
+) -> str:
+    """SHA-256 of what a person was shown: the tool, its canonical arguments, their labels, the policies, and until when it
+    holds (a timestamp). A call with another is another call.
+    """
+    return digest(
+        {
+            "tool": tool,
+            "arguments": dict(arguments),
+            "labels": {name: label.to_json() for name, label in sorted(labels.items())},
+            "policy": version,
+            "expires": expires,
+        }
+    )

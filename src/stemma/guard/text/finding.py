@@ -1,0 +1,90 @@
+"""What was found in a text, and where; never the words themselves, so that a finding may be kept and shown."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stemma.core.errors import InvalidInput
+
+DEEPEST = 200
+"""Levels of a JSON value that are followed; what lies deeper is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing, or `count` alike. `start` and `end` are offsets in characters of the first.
+
+    `path` says in which text of a JSON value, as a JSON Pointer (RFC 6901); it is empty for a plain text. A path that
+    ends with ``#`` names a key, not its value.
+    """
+
+    kind: str
+    start: int
+    end: int
+    count: int = 1
+    path: str = ""
+
+    def at(self, path: str) -> "Finding":
+        return replace(self, path=path)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "path": self.path, "start": self.start, "end": self.end, "count": self.count}
+
+
+def longest(found: list[Finding]) -> list[Finding]:
+    """Findings that do not overlap, in order: the longer before the shorter, then the one that comes first in the list."""
+    kept = list[Finding]()
+    for one in sorted(found, key=lambda one: (one.start, one.start - one.end)):
+        if not kept or one.start >= kept[-1].end:
+            kept.append(one)
+        elif one.end - one.start > kept[-1].end - kept[-1].start:
+            kept[-1] = one
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value inside a JSON value, with its path, and how deep it lies (0 for the whole)."""
+
+    value: Any
+    path: str
+    depth: int
+
+
+def nodes(value: Any, *, deepest: int = DEEPEST) -> Iterator[Node]:
+    """Every value in `value`, itself and the keys of objects too, without recursion.
+
+    Raises InvalidInput when it is nested deeper than `deepest`, which a value that contains itself always is.
+    """
+    waiting = [Node(value, "", 0)]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node.value, Mapping):
+            inside = [(_step(str(key)), one) for key, one in node.value.items()]
+            yield from (Node(key, f"{node.path}{_step(str(key))}#", node.depth + 1) for key in node.value)
+        elif isinstance(node.value, list | tuple):
+            inside = [(f"/{place}", one) for place, one in enumerate(node.value)]
+        else:
+            continue
+        if node.depth >= deepest:
+            raise InvalidInput(f"the value is nested deeper than {deepest} levels, so it was not read; flatten it")
+        waiting.extend(Node(one, node.path + step, node.depth + 1) for step, one in reversed(inside))
+
+
+def rewritten(value: Any, change: Callable[[str, str], Any], *, path: str = "") -> Any:
+    """A copy of a JSON value with each of its texts replaced by what `change(text, path)` gives back; keys stay.
+
+    Nested at most `DEEPEST` levels: check with `nodes` first.
+    """
+    if isinstance(value, str):
+        return change(value, path)
+    if isinstance(value, Mapping):
+        return {key: rewritten(one, change, path=path + _step(str(key))) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [rewritten(one, change, path=f"{path}/{place}") for place, one in enumerate(value)]
+    return value
+
+
+def _step(key: str) -> str:
+    return "/" + key.replace("~", "~0").replace("/", "~1")

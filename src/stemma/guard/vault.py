@@ -1,0 +1,245 @@
+"""The vault: texts as tokens that only it turns back, and that nothing turns back once their key is erased.
+
+A token is the text itself, encrypted: nothing is kept for it, and whatever carries it (a message, a memory, the audit log)
+stays as it is. Its key is random, kept in the store, and wrapped by a key that follows from one in a file. To erase a key is
+to erase every text behind its tokens, wherever they have gone, while signatures and hashes over them still hold.
+
+AES-SIV (RFC 5297) makes a token both deterministic, so that equal texts have equal tokens, and authenticated: one that was
+altered, or is another tenant's, is not turned back. HKDF is RFC 5869.
+"""
+
+import base64
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkstemp
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from stemma.core.errors import InvalidInput, InvalidName, NotConfigured, NotFound
+from stemma.ledger.authority import Action
+from stemma.ledger.scope import Scope
+from stemma.store.schema import vault_keys
+
+KEY_FILE = "vault.key"
+TOKEN = re.compile(r"(?<![A-Za-z0-9])pii_(?P<kind>[a-z0-9-]{1,64})_(?P<body>[a-z2-7]{34,})(?![A-Za-z0-9])", re.IGNORECASE)
+"""What a token looks like, in any case of letters: it survives JSON, Markdown, URLs and models that shout."""
+
+_PREFIX = "STEMMA+VAULT+"
+_ID, _KEY = 5, 64  # bytes of a key's id, which leads each token, and of a key: AES-256-SIV
+_KIND = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class Revealed:
+    """A text with its tokens turned back; `erased` could not be, as their key is gone, `strange` are not this tenant's."""
+
+    text: str
+    revealed: int
+    erased: int
+    strange: int
+
+
+@dataclass(frozen=True, slots=True)
+class TenantTokens:
+    """Gives tokens under one key. Keep it for one value: a key that is erased meanwhile would go on in it."""
+
+    key_id: bytes
+    _key: bytes
+
+    def token(self, kind: str, text: str) -> str:
+        """The token of `text`, always the same under this key. Raises InvalidInput for a kind that cannot be part of one."""
+        if _KIND.fullmatch(kind) is None:
+            raise InvalidName("kind", kind, "lower-case letters, digits and hyphens, at most 64")
+        # RFC 5297 has no empty text in this implementation: a byte before it says that there is one.
+        sealed = AESSIV(self._key).encrypt(b"\0" + text.encode("utf-8", "surrogatepass"), [kind.encode()])
+        return f"pii_{kind}_{base64.b32encode(self.key_id + sealed).decode().rstrip('=').lower()}"
+
+
+class Vault:
+    """Keys of tenants, and of single subjects of theirs, each made when it is first needed."""
+
+    def __init__(self, scope: Scope, folder: Path | None) -> None:
+        """The file's key is kept in `folder`, made on first use; with None it ends with this object."""
+        self._scope = scope
+        self._folder = folder
+        self._fleeting = os.urandom(32)
+
+    def tokens(self, tenant: str, *, subject: str = "") -> TenantTokens:
+        """The tokens of `tenant`, or of one `subject` (a customer, a patient) whose data may have to be erased alone.
+
+        Makes the key when there is none, which is event ``vault.created``. Raises InvalidName, and NotConfigured when the
+        vault's own key is missing or open to others.
+        """
+        _check_names(tenant, subject)
+        live = _LIVE.where(vault_keys.c.tenant == tenant, vault_keys.c.subject == subject)
+        with self._scope.read() as connection:
+            row = connection.execute(live).first()
+        if row is None:
+            row = self._made(tenant, subject)
+        return TenantTokens(row.id, self._unwrapped(row))
+
+    def reveal(self, text: str, tenant: str) -> Revealed:
+        """`text` with the tokens of `tenant`, and of its subjects, turned back. Event ``vault.revealed`` when it has any.
+
+        Raises NotConfigured as `tokens` does, and Unauthorized.
+        """
+        _check_names(tenant, "")
+        found = {match.group(): match for match in TOKEN.finditer(text)}
+        if not found:
+            self._scope.require(Action.APPROVE, f"vault:/{tenant}")
+            return Revealed(text, 0, 0, 0)
+        opening = _Opening(self._unwrapped, tenant)
+        with self._scope.write() as tx:
+            tx.require(Action.APPROVE, f"vault:/{tenant}")
+            plain = {token: opening.opened(tx.connection, match) for token, match in found.items()}
+            shown = TOKEN.sub(lambda match: one if (one := plain[match.group()]) is not None else match.group(), text)
+            counts = {"revealed": len(found) - opening.erased - opening.strange, "erased": opening.erased}
+            tx.record("vault.revealed", subject=tenant, data=counts | {"strange": opening.strange})
+        return Revealed(shown, **counts, strange=opening.strange)
+
+    def erase(self, tenant: str, *, subject: str | None = None) -> int:
+        """Drops the keys of `tenant` and of all its subjects, or of one `subject` alone; gives back how many.
+
+        Their tokens can never be turned back, here. A backup of the store that was taken before still has the keys, wrapped:
+        it has to go too. Event ``vault.erased``. Raises NotFound when there is no such key, Unauthorized.
+        """
+        _check_names(tenant, subject or "")
+        wanted = (vault_keys.c.tenant == tenant) & vault_keys.c.erased_at.is_(None)
+        if subject is not None:
+            wanted &= vault_keys.c.subject == subject
+        with self._scope.write() as tx:
+            tx.require(Action.WRITE, f"vault:/{tenant}")
+            if self._scope.store.is_sqlite:  # else the bytes would stay in the file until something is written over them
+                tx.connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            dropping = update(vault_keys).where(wanted).values(wrapped=None, erased_at=tx.at).returning(vault_keys.c.id)
+            gone = [row.id.hex() for row in tx.connection.execute(dropping)]
+            if not gone:
+                whose = f"tenant {tenant!r}" + (f", subject {subject!r}" if subject else "")
+                raise NotFound(f"{whose} has no key in the vault, so there is nothing to erase; check the name")
+            tx.record("vault.erased", subject=tenant, data={"keys": sorted(gone)})
+        return len(gone)
+
+    def _made(self, tenant: str, subject: str) -> Row[tuple[bytes, str, str, bytes]]:
+        id = os.urandom(_ID)
+        wrapped = self._wrapping(tenant).encrypt(os.urandom(_KEY), _bound(tenant, subject, id))
+        of_same = (vault_keys.c.tenant == tenant) & (vault_keys.c.subject == subject)
+        with self._scope.write() as tx:
+            counting = select(func.coalesce(func.max(vault_keys.c.generation), 0)).where(of_same)
+            live = tx.connection.execute(_LIVE.where(of_same)).first()
+            if live is not None:
+                return live
+            row = {"id": id, "tenant": tenant, "subject": subject, "wrapped": wrapped, "created_at": tx.at}
+            generation = tx.connection.execute(counting).scalar_one() + 1
+            inserting = (sqlite if self._scope.store.is_sqlite else postgresql).insert(vault_keys)
+            adding = inserting.on_conflict_do_nothing(index_elements=["tenant", "subject", "generation"])
+            made = tx.connection.execute(adding.values(**row, generation=generation)).rowcount
+            if made:
+                tx.record("vault.created", subject=tenant, data={"key": id.hex(), "of_subject": bool(subject)})
+            return tx.connection.execute(_LIVE.where(of_same)).one()
+
+    def _unwrapped(self, row: Row[tuple[bytes, str, str, bytes]]) -> bytes:
+        try:
+            return self._wrapping(row.tenant).decrypt(row.wrapped, _bound(row.tenant, row.subject, row.id))
+        except InvalidTag:
+            raise NotConfigured(
+                f"the vault's key file does not fit the keys of tenant {row.tenant!r} in the store; put back the "
+                f"{KEY_FILE} that they were made with"
+            ) from None
+
+    def _wrapping(self, tenant: str) -> AESSIV:
+        secret = self._fleeting if self._folder is None else _kept(self._folder)
+        return AESSIV(HKDF(SHA256(), 64, None, b"stemma vault: wrapping keys of " + tenant.encode()).derive(secret))
+
+
+class _Opening:
+    """Turns back tokens of one tenant, each key read and unwrapped once."""
+
+    def __init__(self, unwrapped: Callable[[Row[tuple[bytes, str, str, bytes]]], bytes], tenant: str) -> None:
+        self._unwrapped = unwrapped
+        self._tenant = tenant
+        self._keys: dict[bytes, bytes | None] = {}
+        self.erased = 0
+        self.strange = 0
+
+    def opened(self, connection: Connection, match: re.Match[str]) -> str | None:
+        body = match["body"].upper()
+        try:
+            raw = base64.b32decode(body + "=" * (-len(body) % 8))
+        except ValueError:
+            self.strange += 1
+            return None
+        id, sealed = raw[:_ID], raw[_ID:]
+        if id not in self._keys:
+            wanted = select(vault_keys).where(vault_keys.c.id == id, vault_keys.c.tenant == self._tenant)
+            row = connection.execute(wanted).first()
+            if row is None:
+                self.strange += 1
+                return None
+            self._keys[id] = None if row.wrapped is None else self._unwrapped(row)
+        key = self._keys[id]
+        if key is None:
+            self.erased += 1
+            return None
+        try:
+            return AESSIV(key).decrypt(sealed, [match["kind"].lower().encode()])[1:].decode("utf-8", "surrogatepass")
+        except InvalidTag:
+            self.strange += 1
+            return None
+
+
+_LIVE = select(vault_keys.c["id", "tenant", "subject", "wrapped"]).where(vault_keys.c.erased_at.is_(None))
+
+
+def _bound(tenant: str, subject: str, id: bytes) -> list[bytes]:
+    """What a wrapped key belongs to, so that no row can stand in for another."""
+    return [tenant.encode(), subject.encode() or b"\0", id]
+
+
+def _check_names(tenant: str, subject: str) -> None:
+    for kind, name in (("tenant", tenant), ("subject", subject)):
+        if (name or kind == "tenant") and _TENANT.fullmatch(name) is None:
+            raise InvalidName(kind, name, "letters, digits and ._:@/+- , at most 128, beginning with a letter or digit")
+
+
+def _kept(folder: Path) -> bytes:
+    """The vault's own key, made in `folder` on first use, readable by its owner alone."""
+    path = folder / KEY_FILE
+    try:
+        if not path.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create(path, os.urandom(32))
+        if path.stat().st_mode & 0o077:
+            raise NotConfigured(f"vault key {str(path)!r} can be read by others; close it with: chmod 600 {path}")
+        encoded = path.read_text("ascii").strip().removeprefix(_PREFIX)
+        secret = base64.b64decode(encoded, validate=True)
+    except OSError as error:
+        raise NotConfigured(f"vault key {str(path)!r} cannot be used: {error.strerror}; check the folder") from error
+    except ValueError:
+        secret = b""
+    if len(secret) != 32:
+        raise NotConfigured(f"vault key {str(path)!r} is damaged; put it back from a copy: no other opens its tokens")
+    return secret
+
+
+def _create(path: Path, secret: bytes) -> None:
+    """Writes a new file whole or not at all; somebody else's that came first is left as it is."""
+    descriptor, temporary = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
+    try:
+        with open(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{_PREFIX}{base64.b64encode(secret).decode()}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)  # never replaces a key that another process made meanwhile
+    except FileExistsError:
+        return
+    finally:
+        os.unlink(temporary)

@@ -1,0 +1,260 @@
+"""Mediation: what stands between a call that an agent wants to make and the tool.
+
+The policies decide, going by labels; where they want a person, a person is asked, and what is approved is that very call:
+the tool, its arguments, their labels, the policies, and a time until which the approval holds. Whatever goes wrong on the
+way means no.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from stemma.core.clock import Clock, timestamp
+from stemma.core.trust import TRUSTED, Integrity, TrustLabel, join_all
+from stemma.guard.binding import binding
+from stemma.guard.handles import Filled, UnknownHandle
+from stemma.guard.policy import Policy, facts_to_json
+from stemma.guard.ruling import CallFacts, Ruling, Verdict
+from stemma.network.interception import Rejected, interceptor_for
+from stemma.network.journal import Event
+from stemma.network.message import NOTHING, Message, Part
+from stemma.network.network import Network, Role
+from stemma.network.people import Decision, Interceptor, OnTimeout, Question
+from stemma.network.people import Verdict as Decided
+from stemma.network.quarantine import Sight
+from stemma.network.tools.invoking import check_arguments
+from stemma.network.tools.tool import Effect, Tool, ToolFailed
+
+_HOLDS = 30 * 24 * 3600.0
+"""Seconds for which an approval holds at least: thirty days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A call as an agent wants it made: its arguments with all text in them, each with its label, and where that is from."""
+
+    tool: Tool
+    arguments: Mapping[str, Any]
+    labels: Mapping[str, TrustLabel]
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def label(self) -> TrustLabel:
+        """The join of all that is handed over."""
+        return join_all([NOTHING, *self.labels.values()])
+
+    def edited(self, arguments: Mapping[str, Any]) -> "Wanted":
+        """The call with what a person wrote in the place of arguments."""
+        same = {name for name, value in arguments.items() if name in self.arguments and self.arguments[name] == value}
+        labels = {name: self.labels[name] if name in same else TRUSTED for name in arguments}
+        return Wanted(self.tool, arguments, labels, {name: self.sources.get(name, ()) for name in same})
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A call that may be made, once, with what is put on record before it is."""
+
+    arguments: Mapping[str, Any]
+    label: TrustLabel
+    called: Event
+
+
+class Denied(ToolFailed):
+    """A call that may not be made; `event` is put on record."""
+
+    def __init__(self, reason: str, event: Event) -> None:
+        self.event = event
+        super().__init__(reason, label=TrustLabel(Integrity.INTERNAL))
+
+
+def wanted(tool: Tool, arguments: Mapping[str, Any], sight: Sight) -> Wanted:
+    """The call that an agent wrote, filled in. Raises ToolFailed for one that no tool could take."""
+    filled: dict[str, Filled] = {}
+    try:
+        for name, value in arguments.items():
+            filled[name] = sight.fill(value)
+    except UnknownHandle as error:
+        raise ToolFailed(str(error), label=sight.label) from error
+    call = Wanted(
+        tool,
+        {name: one.value for name, one in filled.items()},
+        {name: one.label_from(sight.label) for name, one in filled.items()},
+        {name: tuple(dict.fromkeys(held.source for held in one.used)) for name, one in filled.items()},
+    )
+    checked(call)
+    return call
+
+
+def carried(tool: Tool, parts: Sequence[Part]) -> Wanted:
+    """The call of an agent without a model: what it reads, as it is. Raises ToolFailed."""
+    call = Wanted(
+        tool,
+        {part.name: part.value for part in parts},
+        {part.name: part.label for part in parts},
+        {part.name: (f"data {part.name!r}",) for part in parts},
+    )
+    checked(call)
+    return call
+
+
+def checked(call: Wanted) -> None:
+    """Raises ToolFailed for arguments that do not fit; its message may quote them, and carries their label."""
+    try:
+        check_arguments(call.tool, call.arguments)
+    except ToolFailed as failure:
+        raise ToolFailed(str(failure), label=call.label) from failure
+
+
+@dataclass(frozen=True, slots=True)
+class Mediator:
+    """Decides about the calls of one turn."""
+
+    message: Message
+    network: Network
+    role: Role
+    policy: Policy
+    clock: Clock
+    actor: str
+    decision: Callable[[Question], Awaitable[Decision]]
+
+    async def allowed(self, step: str, call: Wanted, decided: TrustLabel) -> Allowed:
+        """The call as it may be made. Raises Denied, ToolFailed, and Rejected where a person's silence ends the task."""
+        asks = interceptor_for(self.network, "tool", self.role.agent.name, call.tool.name, call.arguments)
+        ruling = self._ruling(call, decided)
+        if ruling.verdict is Verdict.DENY:
+            raise self._denied(step, call, decided, ruling, ruling.reasons)
+        approval = None
+        if ruling.verdict is Verdict.ASK or asks is not None:
+            approval, call = await self._approved(step, call, decided, ruling, asks)
+            again = self._ruling(call, decided)
+            if again.verdict is Verdict.DENY:
+                raise self._denied(step, call, decided, again, again.reasons)
+        data = self._told(call, decided, ruling) | ({} if approval is None else {"approval": approval})
+        return Allowed(_rendered(call), call.label, Event("tool.called", data, subject=f"{self.message.id}.{step}"))
+
+    def _ruling(self, call: Wanted, decided: TrustLabel) -> Ruling:
+        if not self.network.guarded or call.tool.labelled:
+            return Ruling(Verdict.ALLOW, (), (), self.policy.version)
+        return self.policy.call(self._facts(call, decided))
+
+    def _facts(self, call: Wanted, decided: TrustLabel) -> CallFacts:
+        return CallFacts(
+            network=self.network.name,
+            agent=self.role.agent.name,
+            actor=self.actor,
+            tool=call.tool.name,
+            effect=call.tool.effect.value,
+            decided=decided,
+            arguments=call.arguments,
+            labels=call.labels,
+            sensitive=call.tool.decisive,
+            clearance=call.tool.cleared_for(decided.join(call.label)),
+        )
+
+    # --- people -------------------------------------------------------------------------------------------------------
+
+    async def _approved(
+        self, step: str, call: Wanted, decided: TrustLabel, ruling: Ruling, asks: Interceptor | None
+    ) -> tuple[str, Wanted]:
+        """The id of the approval, and the call that it is for."""
+        question = self._question(step, call, ruling, asks)
+        answer = await self.decision(question)
+        if answer.verdict is Decided.REJECTED:
+            if answer.by == "clock" and asks is not None and asks.on_timeout is OnTimeout.FAIL:
+                raise Rejected(f"nobody answered {question.text!r} in time", fails=True)
+            said = f"{answer.by} rejected it"
+            denied = self._denied(step, call, decided, ruling, (said,))
+            raise Denied(f"{said}: {answer.reason}" if answer.reason else said, denied.event)
+        self._check(step, call, decided, ruling, answer)
+        if answer.verdict is not Decided.EDITED:
+            return question.id, call
+        if not isinstance(answer.value, dict):
+            raise ToolFailed(f"a person wrote {answer.value!r} in place of the arguments, which are a JSON object")
+        edited = call.edited(answer.value)
+        checked(edited)
+        return question.id, edited
+
+    def _question(self, step: str, call: Wanted, ruling: Ruling, asks: Interceptor | None) -> Question:
+        agent, tool = self.role.agent.name, call.tool
+        lasts = _HOLDS + (asks.timeout or 0 if asks else 0)
+        expires = timestamp(self.clock.now() + timedelta(seconds=lasts))
+        facts: dict[str, Any] = {
+            "agent": agent,
+            "tool": tool.name,
+            "effect": tool.effect.value,
+            "arguments": dict(call.arguments),
+        }
+        if ruling.verdict is Verdict.ASK:
+            facts |= {
+                "why": list(ruling.reasons),
+                "trust": {name: label.integrity.name.lower() for name, label in call.labels.items()},
+                "sources": {name: list(sources) for name, sources in call.sources.items() if sources},
+                "policy": ruling.version,
+            }
+        return Question(
+            f"{self.message.id}.{step}",
+            self.message.run,
+            self.message.id,
+            "approval" if asks is None else "tool",
+            (asks.prompt if asks else "") or f"May {agent!r} call {tool.name!r}?",
+            facts,
+            call.label,
+            timeout=None if asks is None else asks.timeout,
+            on_timeout=OnTimeout.REJECT if asks is None else asks.on_timeout,
+            binding=self._bound(call, ruling.version, expires),
+            expires=expires,
+            most=self.network.bounds.approvals if asks is None else None,
+        )
+
+    def _check(self, step: str, call: Wanted, decided: TrustLabel, ruling: Ruling, answer: Decision) -> None:
+        """Raises Denied unless what was approved is this very call, and the approval still holds."""
+        if answer.binding != self._bound(call, ruling.version, answer.expires):
+            reason = "what a person approved is another call than this one"
+        elif datetime.fromisoformat(answer.expires) < self.clock.now():
+            reason = f"the approval held until {answer.expires}"
+        else:
+            return
+        raise self._denied(step, call, decided, ruling, (reason,))
+
+    def _bound(self, call: Wanted, version: str, expires: str) -> str:
+        return binding(call.tool.name, call.arguments, call.labels, version=version, expires=expires)
+
+    # --- on record ----------------------------------------------------------------------------------------------------
+
+    def _denied(self, step: str, call: Wanted, decided: TrustLabel, ruling: Ruling, reasons: tuple[str, ...]) -> Denied:
+        data = self._told(call, decided, replace(ruling, verdict=Verdict.DENY, reasons=reasons))
+        event = Event("tool.denied", data, subject=f"{self.message.id}.{step}")
+        return Denied(f"{call.tool.name!r} may not be called so: {'; '.join(reasons)}", event)
+
+    def _told(self, call: Wanted, decided: TrustLabel, ruling: Ruling) -> dict[str, Any]:
+        """What the audit log has of the call: no argument's text, only its digest."""
+        told: dict[str, Any] = facts_to_json(self._facts(call, decided), ruling)
+        return told
+
+
+def _rendered(call: Wanted) -> Mapping[str, Any]:
+    """The arguments as they are handed over: what strangers wrote goes out inert, where it does not decide what happens."""
+    if call.tool.effect is not Effect.EGRESS:
+        return call.arguments
+    decisive = set(call.tool.decisive)
+    return {
+        name: _inert(value, "; ".join(call.sources.get(name, ())) or "untrusted")
+        if name not in decisive and call.labels[name].integrity is Integrity.UNTRUSTED
+        else value
+        for name, value in call.arguments.items()
+    }
+
+
+def _inert(value: Any, source: str) -> Any:
+    match value:
+        case str():
+            from stemma.guard.text import inert  # few calls hand on what strangers wrote
+
+            return inert(value, source)
+        case Mapping():
+            return {key: _inert(item, source) for key, item in value.items()}
+        case list():
+            return [_inert(item, source) for item in value]
+        case _:
+            return value

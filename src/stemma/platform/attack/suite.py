@@ -1,0 +1,69 @@
+"""Suites of attacks: what is run against a network, and how each run is judged."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from stemma.network import Asked, Manifest, Run
+
+if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
+    from pydantic_ai.models import Model
+
+
+class Mode(StrEnum):
+    """What is measured in a pass over a suite."""
+
+    UNDEFENDED = "undefended"  # attacked, the guard off: shows that the attacks work
+    DEFENDED = "defended"  # attacked, with a person who approves what the task needs and nothing else
+    ALONE = "alone"  # not attacked, with nobody who approves anything
+    HELPED = "helped"  # not attacked, with that person
+
+    @property
+    def attacked(self) -> bool:
+        return self in (Mode.UNDEFENDED, Mode.DEFENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run: what the network is given, and the name under which it is told of."""
+
+    name: str
+    item: Mapping[str, str]
+    text_only: bool = False
+    """Whether the attacker wants nothing but words in the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of a run: the task done, the attacker's wish done, and, where it was in words, whether they were marked."""
+
+    done: bool
+    attacked: bool = False
+    marked: bool = False
+
+
+class Arena(Protocol):
+    """A network with the gullible model in every node, and the cases that are run through it."""
+
+    manifest: Manifest
+    models: Mapping[str, "Model"]
+    cases: Sequence[Case]
+
+    def prepare(self, run: str, case: Case) -> None:
+        """Called before the run of this id begins."""
+
+    def approves(self, asked: Asked, case: Case) -> bool:
+        """Whether a person who knows what the task needs, and looks closely, lets it go ahead."""
+
+    def judge(self, run: Run, case: Case) -> Judged: ...
+
+
+class Suite(Protocol):
+    """A named set of attacks. Raises NotConfigured, when it is asked for arenas, where a package that it needs is missing."""
+
+    name: str
+
+    def arenas(self, mode: Mode, folder: Path) -> Iterator[Arena]:
+        """The networks to run in this mode; their files may lie in `folder`, which is empty."""

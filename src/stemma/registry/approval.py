@@ -1,0 +1,86 @@
+"""Approval: the right to put a prompt in force, and that nobody has it for his own words.
+
+It is asked for where labels are moved and candidates admitted, in the same transaction, and so on every path: the registry's
+own methods, the gate, commands, and whatever comes in through them.
+"""
+
+from sqlalchemy import Connection, exists, or_, select, union
+
+from stemma.core.errors import Unauthorized
+from stemma.ledger.authority import Action
+from stemma.ledger.scope import Transaction
+from stemma.store.schema import candidate_parents, candidates, contents, generators, prompt_versions, sessions
+
+
+def approve_move(tx: Transaction, name: str, version: int, label: str) -> str | None:
+    """Nothing, or a warning, if the actor may point `label` at that version.
+
+    A label that is not protected takes the right to write the prompt. A protected one takes the right to approve it, and is
+    never moved by a writer of what it shall point to; where duties are not separated, that is only warned of. Raises
+    Unauthorized.
+    """
+    rules = tx.authority.rules(tx.connection)
+    resource = f"prompts:/{name}"
+    if label not in rules.protected:
+        tx.require(Action.WRITE, resource)
+        return None
+    tx.require(Action.APPROVE, resource)
+    here = (prompt_versions.c.name == name, prompt_versions.c.version == version)
+    query = select(prompt_versions.c.content_id, prompt_versions.c.candidate_id).where(*here)
+    row = tx.connection.execute(query).first()
+    if row is None or tx.actor not in writers(tx.connection, row.content_id, candidate=row.candidate_id):
+        return None
+    return _own_words(tx, rules.separated, resource, f"stemma prompts label {name} {version} {label}")
+
+
+def approve_admission(tx: Transaction, name: str, candidate_id: int) -> str | None:
+    """Nothing, or a warning, if the actor may make a version of that candidate: an approval, whatever label comes with it.
+
+    Raises Unauthorized.
+    """
+    resource = f"prompts:/{name}"
+    tx.require(Action.APPROVE, resource)
+    content = select(candidates.c.content_id).where(candidates.c.id == candidate_id)
+    content_id = tx.connection.execute(content).scalar()
+    if content_id is None or tx.actor not in writers(tx.connection, content_id, candidate=candidate_id):
+        return None
+    separated = tx.authority.rules(tx.connection).separated
+    return _own_words(tx, separated, resource, f"stemma gate {candidate_id} --name {name}")
+
+
+def writers(connection: Connection, content_id: int, *, candidate: int | None = None) -> set[str]:
+    """Everybody who wrote these words: who saved them by hand, and who opened a session that wrote them, with the agent that
+    was its generator. A session that only began with them wrote them if its own `candidate` is meant.
+    """
+    changed = exists().where(candidate_parents.c.candidate_id == candidates.c.id)
+    wrote = changed if candidate is None else or_(changed, candidates.c.id == candidate)
+    by_hand = (prompt_versions.c.content_id == content_id, prompt_versions.c.candidate_id.is_(None))
+    by_machine = (
+        select(sessions.c.actor, generators.c.name)
+        .join(candidates, candidates.c.session == sessions.c.number)
+        .join(generators, generators.c.digest == sessions.c.generator)
+        .where(candidates.c.content_id == content_id, wrote)
+        .subquery()
+    )
+    query = union(
+        select(prompt_versions.c.author).where(*by_hand),
+        select(by_machine.c.actor),
+        select("agent:" + by_machine.c.name),
+    )
+    return set(connection.scalars(query))
+
+
+def writers_of(connection: Connection, digest: str) -> set[str]:
+    """Everybody who wrote the text of that digest; where all that is known are sessions that began with it, those."""
+    content = connection.execute(select(contents.c.id).where(contents.c.digest == bytes.fromhex(digest))).scalar()
+    if content is None:
+        return set()
+    ids = connection.scalars(select(candidates.c.id).where(candidates.c.content_id == content)).all()
+    return writers(connection, content) or set().union(*(writers(connection, content, candidate=id) for id in ids))
+
+
+def _own_words(tx: Transaction, separated: bool, resource: str, command: str) -> str:
+    told = f"{tx.actor} wrote it, and nobody lets his own words through"
+    if separated:
+        raise Unauthorized(tx.actor, Action.APPROVE, resource, told, f"another who may approve does so with: {command}")
+    return f"{told} where the store is governed: have somebody else look, or govern it with: stemma access enable"
