@@ -88,7 +88,7 @@ def check_report(report: str, facts: dict[str, Any], call: Call) -> str:
     return f"no: {'; '.join(problems)}" if problems else "yes"
 
 
-@tool(effect=Effect.WRITE, idempotent=True)
+@tool(effect=Effect.WRITE, idempotent=True, sensitive=())
 def publish(report: str, chart: dict[str, str], call: Call) -> str:
     """Writes `report.md` and `report.html`, which holds its chart and needs no other file; answers with the place."""
     folder = call.folder / "reports" / call.run

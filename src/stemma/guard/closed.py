@@ -143,6 +143,53 @@ class FieldSpec:
         return int(value) if self.type is FieldType.INTEGER else round(float(value), self.decimals)
 
 
+def closed_by(name: str, schema: Any) -> FieldSpec | None:
+    """The closed type that a JSON schema describes; None when its values cannot be counted.
+
+    >>> closed_by("kind", {"enum": ["line", "bars"]}).bound
+    2
+    >>> closed_by("kind", {"type": "string"}) is None
+    True
+    """
+    if not isinstance(schema, Mapping) or not _NAME.fullmatch(name):
+        return None
+    low, high = schema.get("minimum"), schema.get("maximum")
+    match schema:
+        case {"enum": [*values]} if values and all(isinstance(value, str) for value in values):
+            return FieldSpec(name, FieldType.ENUM, values=tuple(values))
+        case {"const": str(value)}:
+            return FieldSpec(name, FieldType.ENUM, values=(value,))
+        case {"type": "boolean"}:
+            return FieldSpec(name, FieldType.BOOLEAN)
+        case {"type": "integer"} if _is_number(low) and _is_number(high):
+            return FieldSpec(name, FieldType.INTEGER, minimum=low, maximum=high)
+        case {"type": "string", "format": "date"}:
+            return FieldSpec(name, FieldType.DATE)
+        case _:
+            return None
+
+
+def closed_fields(schema: Mapping[str, Any], name: str, value: Any) -> dict[str, FieldSpec]:
+    """The closed types in what an agent answered by its schema: the whole, under an empty path, or fields of it by key.
+
+    An object counts whose keys are closed, too: the schema lists them, wants all of them, and allows no others.
+    """
+    whole = closed_by(name, schema)
+    if whole is not None:
+        return {} if whole.fitting(value) is None else {"": whole}
+    properties = schema.get("properties")
+    if schema.get("type") != "object" or not isinstance(properties, Mapping) or not isinstance(value, Mapping):
+        return {}
+    if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties):
+        return {}
+    found = {key: closed_by(key, properties[key]) for key in value}
+    return {key: spec for key, spec in found.items() if spec is not None and spec.fitting(value[key]) is not None}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+
+
 def _moment(value: Any, form: str) -> str | None:
     try:
         found = datetime.strptime(value, form)
@@ -152,8 +199,8 @@ def _moment(value: Any, form: str) -> str | None:
 
 
 def _number(name: str, value: Any) -> float | None:
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15):
-        return value
+    if value is None or _is_number(value):
+        return value  # type: ignore[no-any-return]
     raise InvalidInput(f"the bounds of field {name!r} are numbers, not {value!r}")
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkstemp
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -23,13 +24,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from stemma.core.errors import InvalidInput, InvalidName, NotConfigured, NotFound
+from stemma.core.errors import InvalidName, NotConfigured, NotFound
+from stemma.guard.text.finding import nodes, rewritten
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
 from stemma.store.schema import vault_keys
 
 KEY_FILE = "vault.key"
-TOKEN = re.compile(r"(?<![A-Za-z0-9])pii_(?P<kind>[a-z0-9-]{1,64})_(?P<body>[a-z2-7]{34,})(?![A-Za-z0-9])", re.IGNORECASE)
+TOKEN = re.compile(
+    r"(?<![A-Za-z0-9])pii_(?P<kind>[a-z0-9-]{1,64})_(?P<body>[a-z2-7]{34,})(?![A-Za-z0-9])", re.IGNORECASE
+)
 """What a token looks like, in any case of letters: it survives JSON, Markdown, URLs and models that shout."""
 
 _PREFIX = "STEMMA+VAULT+"
@@ -40,9 +44,9 @@ _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,127}")
 
 @dataclass(frozen=True, slots=True)
 class Revealed:
-    """A text with its tokens turned back; `erased` could not be, as their key is gone, `strange` are not this tenant's."""
+    """A value with its tokens turned back; `erased` could not be, as their key is gone, `strange` are not this tenant's."""
 
-    text: str
+    value: Any
     revealed: int
     erased: int
     strange: int
@@ -87,23 +91,26 @@ class Vault:
             row = self._made(tenant, subject)
         return TenantTokens(row.id, self._unwrapped(row))
 
-    def reveal(self, text: str, tenant: str) -> Revealed:
-        """`text` with the tokens of `tenant`, and of its subjects, turned back. Event ``vault.revealed`` when it has any.
+    def reveal(self, value: Any, tenant: str) -> Revealed:
+        """`value`, a text or a JSON value, with the tokens of `tenant`, and of its subjects, turned back in all its texts.
 
-        Raises NotConfigured as `tokens` does, and Unauthorized.
+        Event ``vault.revealed`` when there are any. Raises NotConfigured as `tokens` does, InvalidInput for a value that is
+        nested too deep, and Unauthorized.
         """
         _check_names(tenant, "")
-        found = {match.group(): match for match in TOKEN.finditer(text)}
+        texts = [node.value for node in nodes(value) if isinstance(node.value, str)]
+        found = {match.group(): match for text in texts for match in TOKEN.finditer(text)}
         if not found:
             self._scope.require(Action.APPROVE, f"vault:/{tenant}")
-            return Revealed(text, 0, 0, 0)
+            return Revealed(value, 0, 0, 0)
         opening = _Opening(self._unwrapped, tenant)
         with self._scope.write() as tx:
             tx.require(Action.APPROVE, f"vault:/{tenant}")
-            plain = {token: opening.opened(tx.connection, match) for token, match in found.items()}
-            shown = TOKEN.sub(lambda match: one if (one := plain[match.group()]) is not None else match.group(), text)
+            opened = {token: opening.opened(tx.connection, match) for token, match in found.items()}
             counts = {"revealed": len(found) - opening.erased - opening.strange, "erased": opening.erased}
             tx.record("vault.revealed", subject=tenant, data=counts | {"strange": opening.strange})
+        plain = {token: text for token, text in opened.items() if text is not None}
+        shown = rewritten(value, lambda text, _: TOKEN.sub(lambda one: plain.get(one.group(), one.group()), text))
         return Revealed(shown, **counts, strange=opening.strange)
 
     def erase(self, tenant: str, *, subject: str | None = None) -> int:
@@ -118,7 +125,9 @@ class Vault:
             wanted &= vault_keys.c.subject == subject
         with self._scope.write() as tx:
             tx.require(Action.WRITE, f"vault:/{tenant}")
-            if self._scope.store.is_sqlite:  # else the bytes would stay in the file until something is written over them
+            if (
+                self._scope.store.is_sqlite
+            ):  # else the bytes would stay in the file until something is written over them
                 tx.connection.exec_driver_sql("PRAGMA secure_delete = ON")
             dropping = update(vault_keys).where(wanted).values(wrapped=None, erased_at=tx.at).returning(vault_keys.c.id)
             gone = [row.id.hex() for row in tx.connection.execute(dropping)]
@@ -128,7 +137,7 @@ class Vault:
             tx.record("vault.erased", subject=tenant, data={"keys": sorted(gone)})
         return len(gone)
 
-    def _made(self, tenant: str, subject: str) -> Row[tuple[bytes, str, str, bytes]]:
+    def _made(self, tenant: str, subject: str) -> Row[Any]:
         id = os.urandom(_ID)
         wrapped = self._wrapping(tenant).encrypt(os.urandom(_KEY), _bound(tenant, subject, id))
         of_same = (vault_keys.c.tenant == tenant) & (vault_keys.c.subject == subject)
@@ -146,7 +155,7 @@ class Vault:
                 tx.record("vault.created", subject=tenant, data={"key": id.hex(), "of_subject": bool(subject)})
             return tx.connection.execute(_LIVE.where(of_same)).one()
 
-    def _unwrapped(self, row: Row[tuple[bytes, str, str, bytes]]) -> bytes:
+    def _unwrapped(self, row: Row[Any]) -> bytes:
         try:
             return self._wrapping(row.tenant).decrypt(row.wrapped, _bound(row.tenant, row.subject, row.id))
         except InvalidTag:
@@ -163,7 +172,7 @@ class Vault:
 class _Opening:
     """Turns back tokens of one tenant, each key read and unwrapped once."""
 
-    def __init__(self, unwrapped: Callable[[Row[tuple[bytes, str, str, bytes]]], bytes], tenant: str) -> None:
+    def __init__(self, unwrapped: Callable[[Row[Any]], bytes], tenant: str) -> None:
         self._unwrapped = unwrapped
         self._tenant = tenant
         self._keys: dict[bytes, bytes | None] = {}
@@ -196,7 +205,9 @@ class _Opening:
             return None
 
 
-_LIVE = select(vault_keys.c["id", "tenant", "subject", "wrapped"]).where(vault_keys.c.erased_at.is_(None))
+_LIVE = select(*(vault_keys.c[name] for name in ("id", "tenant", "subject", "wrapped"))).where(
+    vault_keys.c.erased_at.is_(None)
+)
 
 
 def _bound(tenant: str, subject: str, id: bytes) -> list[bytes]:

@@ -90,11 +90,12 @@ class Equipment:
             return {}
         return Colleagues(self.dispatch, self.rooms.memories, network, message).tools(role.agent)
 
-    async def effects(self, network: Network, role: Role) -> Mapping[str, Effect]:
-        """What every tool that the role may call leaves behind, by name."""
-        found = {name: tool.effect for name, tool in (await self.tools(network, role)).items()}
-        held = {**found, **effects_of(role.agent)}
-        return {name: effect for name, effect in held.items() if role.may_use(name)}
+    async def acting(self, network: Network, role: Role) -> Mapping[str, bool]:
+        """The tools that the role may call, by name, with whether it can do something in the world with each."""
+        found = {name: tool.acts for name, tool in (await self.tools(network, role)).items()}
+        # Whoever posts sets others to work.
+        held = {**found, **{name: effect is not Effect.READ for name, effect in effects_of(role.agent).items()}}
+        return {name: acts for name, acts in held.items() if role.may_use(name)}
 
     # --- what an agent knows, and people ------------------------------------------------------------------------------
 

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from stemma.core.digests import digest
+from stemma.core.trust import Integrity, TrustLabel
+from stemma.guard.closed import FieldType
+from stemma.guard.endorsement import endorses, raised
+from stemma.guard.policy import Policy, facts_to_json
+from stemma.guard.ruling import EndorseFacts
 from stemma.network.backlog import loads
 from stemma.network.briefs import Briefs, given
 from stemma.network.dispatch import BoundMet, Dispatch
@@ -18,7 +23,6 @@ from stemma.network.recall import remembering
 from stemma.network.run import RunStatus
 from stemma.network.state.memory import Memories
 from stemma.network.task import Brief, Load, TaskEnded
-from stemma.network.tools.tool import Effect
 from stemma.network.turn import Unusable, part_of
 
 
@@ -32,8 +36,10 @@ class RunExchange:
     briefs: Briefs
     fits: Fitness
     memories: Memories
-    holds: Callable[[Network, Role], Awaitable[Mapping[str, Effect]]]
-    """The tools that a role may call, by name."""
+    holds: Callable[[Network, Role], Awaitable[Mapping[str, bool]]]
+    """The tools that a role may call, by name, with whether it can do something in the world with each."""
+    policy: Policy
+    actor: str
 
     async def ask(self, message: Message, *, instead: Sequence[Message] = ()) -> Part | Unusable:
         """See `Exchange.ask`. A dead letter is an answer that can not be used."""
@@ -85,16 +91,31 @@ class RunExchange:
                     "label": brief.label.to_json(),
                 }
                 events.append(Event("role.spawned", data, subject=brief.message))
+            if candidate is None and brief.label.integrity is Integrity.UNTRUSTED:
+                data = {"by": brief.author, "agent": role.agent.name, "label": brief.label.to_json()}
+                events.append(Event("instruction.refused", data, subject=brief.message))
             await self.journal.keep(step, {"candidate": candidate}, events=events)
         return given(role, brief, self.journal.done[step]["candidate"])
 
     async def _written(self, role: Role, brief: Brief) -> int | None:
-        effects = (await self.holds(self.network, role)).values()
-        has_effects = any(effect is not Effect.READ for effect in effects)
+        has_effects = any((await self.holds(self.network, role)).values())
         candidate: int | None = await self.dispatch.in_thread(
             lambda: self.briefs.write(self.network, role, brief, has_effects=has_effects)
         )
         return candidate
+
+    async def chosen(self, key: str, agent: str, field: str, bound: int, label: TrustLabel) -> TrustLabel:
+        """See `Exchange.chosen`."""
+        if label.integrity is not Integrity.UNTRUSTED:
+            return label
+        facts = EndorseFacts(self.network.name, agent, self.actor, field, FieldType.ENUM.value, label, bound)
+        ruling = self.policy.endorse(facts)
+        if not endorses(facts, ruling):
+            return label
+        if key not in self.journal.done:
+            event = Event("label.endorsed", facts_to_json(facts, ruling), subject=key)
+            await self.journal.keep(key, {}, events=[event])
+        return raised(label)
 
     async def once(self, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
         """See `Exchange.once`."""

@@ -13,9 +13,11 @@ from typing import Any
 from stemma.core.clock import Clock, timestamp
 from stemma.core.trust import TRUSTED, Integrity, TrustLabel, join_all
 from stemma.guard.binding import binding
+from stemma.guard.closed import closed_by
+from stemma.guard.endorsement import endorses, raised
 from stemma.guard.handles import Filled, UnknownHandle
 from stemma.guard.policy import Policy, facts_to_json
-from stemma.guard.ruling import CallFacts, Ruling, Verdict
+from stemma.guard.ruling import CallFacts, EndorseFacts, Ruling, Verdict
 from stemma.network.interception import Rejected, interceptor_for
 from stemma.network.journal import Event
 from stemma.network.message import NOTHING, Message, Part
@@ -53,11 +55,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """A call that may be made, once, with what is put on record before it is."""
+    """A call that may be made, once, with the events that are put on record before it is; the last is that of the call."""
 
     arguments: Mapping[str, Any]
     label: TrustLabel
-    called: Event
+    events: tuple[Event, ...]
 
 
 class Denied(ToolFailed):
@@ -120,6 +122,7 @@ class Mediator:
 
     async def allowed(self, step: str, call: Wanted, decided: TrustLabel) -> Allowed:
         """The call as it may be made. Raises Denied, ToolFailed, and Rejected where a person's silence ends the task."""
+        call, endorsed = self._endorsed(step, call)
         asks = interceptor_for(self.network, "tool", self.role.agent.name, call.tool.name, call.arguments)
         ruling = self._ruling(call, decided)
         if ruling.verdict is Verdict.DENY:
@@ -131,7 +134,30 @@ class Mediator:
             if again.verdict is Verdict.DENY:
                 raise self._denied(step, call, decided, again, again.reasons)
         data = self._told(call, decided, ruling) | ({} if approval is None else {"approval": approval})
-        return Allowed(_rendered(call), call.label, Event("tool.called", data, subject=f"{self.message.id}.{step}"))
+        called = Event("tool.called", data, subject=f"{self.message.id}.{step}")
+        return Allowed(_rendered(call), call.label, (*endorsed, called))
+
+    def _endorsed(self, step: str, call: Wanted) -> tuple[Wanted, list[Event]]:
+        """The call with those arguments raised whose type is closed and which policies endorse, by name."""
+        if not self.network.guarded or call.tool.labelled:
+            return call, []
+        labels, events = dict(call.labels), list[Event]()
+        properties = call.tool.parameters.get("properties", {})
+        for name in call.tool.decisive:
+            if name not in labels or labels[name].integrity is not Integrity.UNTRUSTED:
+                continue
+            spec = closed_by(name, properties.get(name))
+            if spec is None or spec.fitting(call.arguments[name]) is None:
+                continue
+            facts = EndorseFacts(
+                self.network.name, self.role.agent.name, self.actor, name, spec.type.value, labels[name], spec.bound
+            )
+            ruling = self.policy.endorse(facts)
+            if endorses(facts, ruling):
+                labels[name] = raised(labels[name])
+                subject = f"{self.message.id}.{step}"
+                events.append(Event("label.endorsed", facts_to_json(facts, ruling), subject=subject))
+        return replace(call, labels=labels), events
 
     def _ruling(self, call: Wanted, decided: TrustLabel) -> Ruling:
         if not self.network.guarded or call.tool.labelled:

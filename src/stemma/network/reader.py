@@ -10,9 +10,9 @@ from typing import Any
 
 from stemma.core.errors import InvalidInput
 from stemma.core.frames import framed
-from stemma.core.trust import Integrity, TrustLabel
+from stemma.core.trust import TrustLabel
 from stemma.guard.closed import FieldSpec
-from stemma.guard.ruling import EndorseFacts, Ruling, Verdict
+from stemma.guard.ruling import EndorseFacts
 from stemma.network.network import Network, Role
 from stemma.network.tools.tool import ToolFailed
 from stemma.registry.prompt import Prompt
@@ -97,13 +97,3 @@ class Asked:
             EndorseFacts(network.name, role.agent.name, actor, spec.name, spec.type.value, label, spec.bound)
             for spec in self.fields
         ]
-
-
-def raised(label: TrustLabel) -> TrustLabel:
-    """The label of an endorsed field: nobody chose more of it than a choice, and it is as confidential as it was."""
-    return TrustLabel(Integrity.INTERNAL, label.confidentiality, label.categories)
-
-
-def endorses(facts: EndorseFacts, ruling: Ruling) -> bool:
-    """Whether the field counts as internal from now on: the policies say so, and its type is closed, whatever they say."""
-    return ruling.verdict is Verdict.ALLOW and facts.bound is not None

@@ -11,8 +11,8 @@ from itertools import count
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from stemma.core.errors import StemmaError
-from stemma.core.trust import TrustLabel
-from stemma.network.message import CALLER, Message, Part
+from stemma.core.trust import TrustLabel, join_all
+from stemma.network.message import CALLER, NOTHING, Message, Part
 from stemma.network.network import Network, Role, Spawned
 from stemma.network.people import Decision, Question
 from stemma.network.run import RunStatus
@@ -73,6 +73,12 @@ class Exchange(Protocol):
     async def decision(self, question: Question) -> Decision:
         """Waits, as long as it takes."""
 
+    async def chosen(self, key: str, agent: str, field: str, bound: int, label: TrustLabel) -> TrustLabel:
+        """The label of a choice among `bound` that was made by values with `label`: a better one where policies endorse it.
+
+        `key` names the choice in the run; `agent` and `field` are what policies know it by.
+        """
+
     async def fitness(self, text: str, agents: Sequence[str]) -> Mapping[str, float]:
         """How near in meaning each agent's capabilities are to `text`, -1 to 1."""
 
@@ -98,6 +104,7 @@ class Task:
         self._known = dict(known)
         self._decisive = list(decisive)
         self._numbers = count(1)
+        self._choices = 0
         self._learned: dict[str, Part] = {}
 
     @property
@@ -124,6 +131,18 @@ class Task:
     def heed(self, *labels: TrustLabel) -> None:
         """Says that values with these labels decided what happens next: branching on a text lets it through."""
         self._decisive += labels
+
+    async def chose(self, agent: str, field: str, bound: int, *labels: TrustLabel) -> TrustLabel:
+        """Says that values with these labels chose one of `bound` ways to go on, which policies know by `agent` and `field`.
+
+        Returns what the choice is worth: heeded is that, and not the values.
+        """
+        self._choices += 1
+        label = await self.exchange.chosen(
+            f"{self.id}!{self._choices}", agent, field, bound, join_all([NOTHING, *labels])
+        )
+        self.heed(label)
+        return label
 
     async def ask(
         self,

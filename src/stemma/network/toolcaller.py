@@ -53,7 +53,7 @@ class ToolCaller:
         tool = call.tool
         allowed = await self.mediator.allowed(step, call, decided)
         if tool.effect is Effect.READ:
-            return await self._ended(step, await self._outcome(step, tool, allowed, decided), allowed.called)
+            return await self._ended(step, await self._outcome(step, tool, allowed, decided), *allowed.events)
         begun = [name for name in self.journal.done if name.startswith(f"{step}.begun")]
         if begun and not tool.may_repeat:
             known = await self._found_out(step, tool, allowed, times=len(begun))
@@ -62,7 +62,7 @@ class ToolCaller:
         if not begun or not tool.may_repeat:
             # On record before it is done: each of these is one effect, and one event.
             number = f".{len(begun) + 1}" if begun else ""
-            await self.journal.keep(f"{step}.begun{number}", {}, events=[allowed.called])
+            await self.journal.keep(f"{step}.begun{number}", {}, events=allowed.events)
         return await self._ended(step, await self._outcome(step, tool, allowed, decided))
 
     async def _ended(self, step: str, done: Mapping[str, Any], *events: Event) -> Mapping[str, Any]:

@@ -15,6 +15,8 @@ from stemma.core.clock import Clock
 from stemma.core.errors import ModelError, TemplateError
 from stemma.core.frames import framed
 from stemma.core.trust import Integrity, TrustLabel, join_all
+from stemma.guard.closed import closed_fields
+from stemma.guard.endorsement import endorses, raised
 from stemma.guard.handles import UnknownHandle
 from stemma.guard.policy import Policy, facts_to_json
 from stemma.guard.ruling import EndorseFacts, Ruling
@@ -29,7 +31,7 @@ from stemma.network.message import Inner, Message, PartKind
 from stemma.network.network import Network, Role
 from stemma.network.people import Decision, Interceptor, Question
 from stemma.network.quarantine import NOTE, Sight
-from stemma.network.reader import ABOUT, EXTRACT, OPEN, PARAMETERS, Asked, endorses, raised
+from stemma.network.reader import ABOUT, EXTRACT, OPEN, PARAMETERS, Asked
 from stemma.network.run import RunStatus
 from stemma.network.spoken import charge_of, dollars, event_of, kept, read_back
 from stemma.network.state.window import TooLong
@@ -415,6 +417,9 @@ class Turn:
         charge: Charge | None = None,
     ) -> Reply:
         found = answer or _Answer(None, self.sight.label.join(self.message.label))
+        if answer is not None:
+            found, endorsed = await self._endorsed_answer(answer)
+            events = [*events, *endorsed]
         if problem is None:
             await self._remember(found.value, found.label)
         self.reply = replace(self.reply, value=found.value, problem=problem, label=found.label, inner=found.inner)
@@ -424,6 +429,37 @@ class Turn:
         )
         await self.journal.answer(self.message, self.reply, events=[*events, answered], charge=charge)
         return self.reply
+
+    async def _endorsed_answer(self, answer: "_Answer") -> "tuple[_Answer, list[Event]]":
+        """The answer of an agent that reads strangers' words and cannot act, with those of its fields raised whose type is
+        closed by its schema, and which policies endorse by name.
+        """
+        schema = self.role.output_schema
+        label = answer.label
+        if self.sight.guarded or not self.network.guarded or schema is None:
+            return answer, []
+        if self.role.prompt is None or label.integrity is not Integrity.UNTRUSTED:
+            return answer, []
+        specs = closed_fields(schema, self.role.agent.writes, answer.value)
+        if not specs:
+            return answer, []
+        actor, policy = await self.around.actor(self.message.run), self.around.policy(self.network)
+        fields, events = dict[str, TrustLabel](), list[Event]()
+        for path, spec in specs.items():
+            facts = EndorseFacts(
+                self.network.name, self.role.agent.name, actor, spec.name, spec.type.value, label, spec.bound
+            )
+            ruling = policy.endorse(facts)
+            if endorses(facts, ruling):
+                fields[path] = raised(label)
+                events.append(Event("label.endorsed", facts_to_json(facts, ruling)))
+        if not fields:
+            return answer, []
+        if "" in fields or fields.keys() >= set(answer.value):
+            return _Answer(answer.value, raised(label)), events
+        # The shape is the schema's; what is not endorsed stays what it is.
+        inner = Inner(raised(label), {key: fields.get(key, label) for key in answer.value})
+        return _Answer(answer.value, label, inner), events
 
     async def _remember(self, value: Any, label: TrustLabel) -> None:
         # Before the answer, which ends the turn: one that is cut off in between is taken up again, and remembers only once.

@@ -272,7 +272,9 @@ class Worker:
             self._rooms.briefs,
             await equipment.fitness(network),
             self._rooms.memories,
-            equipment.effects,
+            equipment.acting,
+            equipment.policy(network),
+            run.actor,
         )
         known = {name: Part(PartKind.DATA, name, run.request[name], label) for name, label in network.inputs.items()}
         task = Task(run.id, run.id, network, known, exchange)

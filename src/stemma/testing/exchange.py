@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from stemma.core.trust import TrustLabel
 from stemma.network.message import Message, Part, PartKind
 from stemma.network.network import Network, Role
 from stemma.network.people import Decision, Question
@@ -86,6 +87,9 @@ class ScriptedExchange:
             self._kept[question.id] = self._decide(question) if self._decide else self._next_decision(question)
         decision: Decision = self._kept[question.id]
         return decision
+
+    async def chosen(self, key: str, agent: str, field: str, bound: int, label: TrustLabel) -> TrustLabel:
+        return label  # nothing is endorsed
 
     async def fitness(self, text: str, agents: Sequence[str]) -> Mapping[str, float]:
         return {agent: self._fitness.get(agent, 0.0) for agent in agents}

@@ -51,17 +51,21 @@ async def _briefed(flow: Hierarchy, task: Task) -> list[tuple[Flow, Brief]]:
     message = task.next_id()
     tools = await _passed_on(flow, task)
     answer = await step(Step(flow.orchestrator), task, id=message, add=_offered(flow, task, tools))
-    task.heed(answer.label)  # who works, and on what, was chosen by it
+    label = answer.label
+    if flow.plans:  # one of those that the manifest has, and no word besides
+        label = await task.chose(flow.orchestrator, "plan", len(flow.plans), label)
+    else:
+        task.heed(label)  # who works, and on what, was chosen by it
     workers = {worker.name: worker for worker in flow.workers}
     briefed: list[tuple[Flow, Brief]] = []
     try:
         for one in split(flow, answer.value, tools=tools):
-            text, label = one.brief, answer.label
+            text, of = one.brief, label
             if flow.plans:  # in what an agent wrote, nothing is filled in
-                text, label = filled(text, task.known, label)
+                text, of = filled(text, task.known, label)
             role = None if one.role is None else Spawned(one.role, one.tools)
             worker = workers[one.agent] if role is None else Step(one.agent)
-            briefed.append((worker, Brief(text, flow.orchestrator, message, label, role)))
+            briefed.append((worker, Brief(text, flow.orchestrator, message, of, role)))
     except InvalidInput as error:
         task.fail(f"agent {flow.orchestrator!r}: {error}")
     return briefed

@@ -11,6 +11,6 @@ async def loop(flow: Loop, task: Task, play: Play) -> None:
     for _ in range(flow.at_most):
         for part in flow.steps:
             await play(part, task)
-        if holds(flow.until, task):
+        if await holds(flow.until, task, flow.name, "until"):
             return
     task.hand_over(flow.until.otherwise)

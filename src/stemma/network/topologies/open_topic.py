@@ -14,9 +14,9 @@ async def open_topic(flow: OpenTopic, task: Task, play: Play) -> None:
     Fit are the agents at least `fitness` near to the task, sharing some meaning with it, whose condition holds; asked in the
     order of their fitness. Nobody fit: `otherwise` does it, or the one that a person names.
     """
-    fitness = await nearness(flow.agents, flow.reads, task)
+    fitness = await nearness(flow.name, flow.agents, flow.reads, task)
     fit = [agent for agent in flow.agents if fitness[agent] > 0 and fitness[agent] >= flow.fitness]
-    fit = [agent for agent in fit if _may(agent, task)]
+    fit = [agent for agent in fit if await _may(agent, task)]
     if not fit:
         agents = [Step(agent) for agent in flow.agents]
         await abstained(flow.name, agents, flow.otherwise, fitness, task, play, reads=flow.reads)
@@ -29,6 +29,6 @@ async def open_topic(flow: OpenTopic, task: Task, play: Play) -> None:
     task.learn(answer, sender=claimed_by)
 
 
-def _may(agent: str, task: Task) -> bool:
+async def _may(agent: str, task: Task) -> bool:
     condition = task.network.role(agent).agent.when
-    return condition is None or holds(condition, task)
+    return condition is None or await holds(condition, task, agent, "when")

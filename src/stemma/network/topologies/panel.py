@@ -21,7 +21,7 @@ async def panel(flow: Panel, task: Task) -> None:
     person. The decision carries the labels of all that was said in any round, and of what those read who said nothing.
     """
     for member in flow.members:
-        admit(member, task)
+        await admit(member, task)
     debate = _Debate(flow, task)
     for _ in range(flow.rounds):
         await debate.round()

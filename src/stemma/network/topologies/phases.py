@@ -40,17 +40,17 @@ async def phases(flow: Phases, task: Task, play: Play) -> None:
 async def _allowed(phase: Phase, task: Task) -> None:
     """Asks people before a phase that the network's interceptors name; rejected, the task is theirs."""
     for interceptor in task.network.interceptors:
-        if interceptor.before == "phase" and interceptor.name == phase.phase and _concerns(interceptor, task):
+        if interceptor.before == "phase" and interceptor.name == phase.phase and await _concerns(interceptor, task):
             decision = await task.decision(_question(phase, interceptor, task))
             if not decision.goes_on:
                 reason = f": {decision.reason}" if decision.reason else ""
                 task.hand_over(f"{decision.by} rejected phase {phase.phase!r}{reason}")
 
 
-def _concerns(interceptor: Interceptor, task: Task) -> bool:
+async def _concerns(interceptor: Interceptor, task: Task) -> bool:
     """Whether a person is to be asked; also when that hangs on a value that nobody wrote."""
     unknown = [name for name in interceptor.when if name not in task.known]
-    return bool(unknown) or holds(Condition(interceptor.when), task)
+    return bool(unknown) or await holds(Condition(interceptor.when), task, interceptor.name, "when")
 
 
 def _question(phase: Phase, interceptor: Interceptor, task: Task) -> Question:

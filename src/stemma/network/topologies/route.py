@@ -22,7 +22,7 @@ async def route(flow: Route, task: Task, play: Play) -> None:
     """
     able: Sequence[Flow] = flow.agents
     if flow.by is not By.LOAD:
-        fitness = await nearness([part.name for part in flow.agents], flow.reads, task)
+        fitness = await nearness(flow.name, [part.name for part in flow.agents], flow.reads, task)
         best = max(fitness.values())
         if best <= 0 or best < flow.abstain:
             await abstained(flow.name, flow.agents, flow.otherwise, fitness, task, play, reads=flow.reads)
@@ -34,13 +34,13 @@ async def route(flow: Route, task: Task, play: Play) -> None:
     await play(able[0], task)
 
 
-async def nearness(names: Sequence[str], reads: Sequence[str], task: Task) -> Mapping[str, float]:
+async def nearness(name: str, names: Sequence[str], reads: Sequence[str], task: Task) -> Mapping[str, float]:
     """How fit each of the named flows is for the task, going by the values of `reads`; by the network's inputs without any.
 
-    These values then decide what happens next.
+    These values then decide which of them does it: a choice that policies know by `name` and ``route``.
     """
     read = _read(reads, task)
-    task.heed(*(part.label for part in read))
+    await task.chose(name, "route", len(names) + 1, *(part.label for part in read))
     text = "\n".join(as_said(part.value) for part in read)
 
     async def measured() -> dict[str, float]:
