@@ -70,7 +70,7 @@ topics
   new-ticket → triage, archive
 
 bounds
-  depth 8, fan-out 16, messages 500, calls 200, time 1h
+  depth 8, fan-out 16, messages 500, calls 200, approvals 10, time 1h
 """
 
 MERMAID = """\

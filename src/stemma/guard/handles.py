@@ -19,13 +19,12 @@ _REFERENCE = re.compile(r"\$h[0-9]{1,6}(?:\.[A-Za-z_][A-Za-z0-9_]{0,63})?")
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a handle stands for. `source` says where it came from, in words for people; `type` what a reader made of it."""
+    """What a handle stands for. `source` says where it came from, in words for people."""
 
     name: str
     value: Any
     label: TrustLabel
     source: str
-    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,11 @@ class Handles:
         """A handle for `value`."""
         return self._hold(self._next(), value, label, source)
 
-    def hide_fields(self, values: Mapping[str, Any], label: TrustLabel, source: str, types: Mapping[str, str]) -> str:
-        """One handle for several values; each is ``$h1.field``."""
+    def hide_fields(self, values: Mapping[str, tuple[Any, TrustLabel]], source: str) -> str:
+        """One handle for several values, each with its label; each is ``$h1.field``."""
         name = self._next()
-        for one, value in values.items():
-            self._hold(f"{name}.{one}", value, label, f"{source}: {one}", types.get(one, ""))
+        for one, (value, label) in values.items():
+            self._hold(f"{name}.{one}", value, label, f"{source}: {one}")
         return name
 
     def shown(self, value: Any, label: TrustLabel, fields: Mapping[str, TrustLabel], source: str) -> Any:
@@ -134,8 +133,8 @@ class Handles:
         self._number += 1
         return f"$h{self._number}"
 
-    def _hold(self, name: str, value: Any, label: TrustLabel, source: str, type: str = "") -> str:
-        self._held[name] = Held(name, value, label, source, type)
+    def _hold(self, name: str, value: Any, label: TrustLabel, source: str) -> str:
+        self._held[name] = Held(name, value, label, source)
         return name
 
 

@@ -358,15 +358,14 @@ class Turn:
                 if facts.field in endorsed
             ]
             await self.journal.keep(step, done, events=events)
-        types = {spec.name: spec.type.value for spec in asked.fields}
-        name = self.sight.handles.hide_fields(done["values"], label.join(self.sight.label), asked.handle, types)
-        told: dict[str, Any] = {}
-        for one in done["values"]:
-            told[one] = f"{name}.{one}"
-            if one in done["endorsed"]:
-                told[one] = done["values"][one]
-                self.sight.sees(raised(label))
-        return told
+        whole, raises = label.join(self.sight.label), set(done["endorsed"])
+        labels = {one: raised(whole) if one in raises else whole for one in done["values"]}
+        name = self.sight.handles.hide_fields(
+            {one: (value, labels[one]) for one, value in done["values"].items()}, asked.handle
+        )
+        if raises:
+            self.sight.sees(raised(whole))
+        return {one: value if one in raises else f"{name}.{one}" for one, value in done["values"].items()}
 
     async def _read(self, step: str, asked: Asked, text: str) -> Any:
         """What the reader makes of the text; nothing, when it has no answer that is JSON."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.hostile.servers import answering
 from tests.network.tools.sites import Site, serving
 from tests.network.tools.using import answer, call_in, used
 
@@ -221,3 +222,51 @@ def test_options_that_are_wrong(options: Mapping[str, Any]) -> None:
     """A list that allows nothing, a prefix that is no URL and an unknown method are refused with the tool's name."""
     with pytest.raises(InvalidInput, match=r"tool 'web': "):
         HttpTools(ToolSpec("web", "http", options), Path())
+
+
+@pytest.mark.parametrize(
+    "charset", ["punycode", "idna", "utf-7", "zlib", "hex", "undefined", "x" * 5000, "../utf_8", "\0"]
+)
+def test_encoding_that_no_page_has(charset: str) -> None:
+    """An encoding that takes minutes, or gives what is no text, is not used, whatever the server says."""
+    with answering() as (url, answer_with):
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset={charset}\r\nContent-Length: 500000\r\n\r\n"
+        answer_with(head.encode() + b"a" * 500_000)
+        spec = ToolSpec("web", "http", {"allow": [url]})
+        with pytest.raises(ToolFailed, match=r"that is not text|RemoteProtocolError") as refusal:
+            answer(spec, Path(), "web_get", url=url)
+        assert len(str(refusal.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("response", "told"),
+    [
+        (b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/latest\r\nContent-Length: 0\r\n\r\n", "is not under"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://a@127.0.0.1/\r\nContent-Length: 0\r\n\r\n", "user or a password"),
+        (b"HTTP/1.1 302 Found\r\nLocation: //[\r\nContent-Length: 0\r\n\r\n", "ValueError|is not a URL"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n",
+            "is not a URL that begins",
+        ),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: /" + b"x" * 9000 + b"\r\nContent-Length: 0\r\n\r\n",
+            "more than 4,000 characters",
+        ),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 500_000 + b"\r\n\r\n", "RemoteProtocolError"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 3_000_000, "more than 1,000,000 bytes"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: identity, gzip\r\n\r\nx", "answered compressed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nxxxxxx", "RemoteProtocolError"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFFFFFF\r\nx", "RemoteProtocolError"),
+        (b"\0" * 100_000, "RemoteProtocolError"),
+        (b"", "RemoteProtocolError"),
+    ],
+    ids=range(12),
+)
+def test_hostile_answers(response: bytes, told: str) -> None:
+    """What a server says wrongly, endlessly or to lead elsewhere ends in one line."""
+    with answering() as (url, answer_with):
+        answer_with(response)
+        with pytest.raises(ToolFailed, match=told) as refusal:
+            answer(ToolSpec("web", "http", {"allow": [url]}), Path(), "web_get", url=url)
+        assert len(str(refusal.value)) < 5000
+        assert len(str(refusal.value).splitlines()) == 1

@@ -55,7 +55,8 @@ def _check_used(manifest: Manifest, place: Place) -> None:
 def _check_bounds(manifest: Manifest, place: Place) -> None:
     for one in fields(Bounds):
         bound = getattr(manifest.bounds, one.name)
-        if bound is not None and bound <= 0:
+        least = 0 if one.name == "approvals" else 1e-9  # nobody has to be asked
+        if bound is not None and bound < least:
             raise place.at("bounds", one.name).wrong(f"the bound of {bound} {one.name} leaves room for nothing")
     if manifest.inbox < 1:
         raise place.at("inbox").wrong(f"an inbox of {manifest.inbox} takes no message; it is at least 1")

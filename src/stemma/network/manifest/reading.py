@@ -86,6 +86,7 @@ def _inputs(node: Marked) -> dict[str, TrustLabel]:
 def _bounds(node: Marked) -> Bounds:
     keys = node.fields("bounds", [one.name for one in fields(Bounds)])
     read = {
+        "approvals": lambda one: one.whole("approvals", least=0),
         "dollars": lambda one: one.number("dollars"),
         "seconds": lambda one: one.seconds("seconds"),
     }
