@@ -41,7 +41,7 @@ class Turn:
             return tx.record(kind, subject=subject, data={"tool": "pay", "effect": effect})
 
     def verified(self) -> Effects:
-        return verify_effects(self.scope.store, self.scope.ledger)
+        return verify_effects(self.scope.ledger)
 
 
 @pytest.fixture
@@ -161,10 +161,10 @@ def test_a_turn_that_died_and_was_taken_up_again_is_right(scope: Scope, tmp_path
     tasks = [{"ticket": "refund me"}]
     with pytest.raises(RuntimeError, match="the process died here"):
         speaking_on(scope, Speaking({"clerk": says})).run(manifest, tasks)
-    cut_off = verify_effects(scope.store, scope.ledger)
+    cut_off = verify_effects(scope.ledger)
     [run] = speaking_on(scope, Speaking({"clerk": says})).run(manifest, tasks).runs
     assert run.status is RunStatus.COMPLETED
-    assert cut_off == verify_effects(scope.store, scope.ledger) == Effects(calls=1, effects=1)
+    assert cut_off == verify_effects(scope.ledger) == Effects(calls=1, effects=1)
     with scope.store.write() as connection:
         connection.execute(steps.delete().where(steps.c.step.endswith(".begun")))
-    assert verify_effects(scope.store, scope.ledger).problem is not None
+    assert verify_effects(scope.ledger).problem is not None

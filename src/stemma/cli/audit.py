@@ -36,7 +36,7 @@ def verify(
         typer.Option("--witness", help="File with the public key of a witness that must have signed; repeatable."),
     ] = None,
     effects: Annotated[
-        bool, typer.Option("--effects", help="Also that each tool call that acts has one event, and before it ended.")
+        bool, typer.Option("--effects", help="Also that each tool call that acts has one event, before its outcome.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -45,7 +45,7 @@ def verify(
     Who holds the log's key can write it anew: only a witness's signature shows that. Give its key with --witness, and its
     newest copy with --kept.
 
-    Example: `stemma audit verify --witness w1.pub --kept w1.note`
+    Example: `stemma audit verify --witness w1.pub --kept seen.txt`
     """
     from stemma.ledger import verify_export
     from stemma.platform.effects import verify_effects
@@ -59,7 +59,7 @@ def verify(
     else:
         with stemma.open() as here:
             found = here.ledger.verify(key, kept=notes, witnesses=seers)
-            acted = verify_effects(here.store, here.ledger) if effects and found.verified else None
+            acted = verify_effects(here.ledger) if effects and found.verified else None
     if as_json:
         print_json(found.to_json() | ({} if acted is None else {"effects": acted.to_json()}))
     else:
@@ -176,7 +176,8 @@ def attest(
     public_key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Sign a statement about one session, verdict or tool call, for others' tools (in-toto, SLSA), or check one.
+    """Sign a statement about one session, verdict or tool call, for others' tools (in-toto, SLSA), or check one: exit code 1
+    when it does not hold.
 
     It carries the entries of the log that it is drawn from, each with the proof that it is there.
 
@@ -192,11 +193,18 @@ def attest(
             print_json(attested(here, subject))
         return
     assert file is not None
-    checked = read_attestation(read_text(file), _own_key() if public_key is None else _key(public_key))
+    text, key = read_text(file), _own_key() if public_key is None else _key(public_key)
+    try:
+        told = read_attestation(text, key).to_json()
+    except InvalidInput as wrong:
+        if as_json:
+            print_json({"verified": False, "problem": str(wrong)})
+        else:
+            say(f"NOT verified: {wrong}", style="bold red")
+        raise typer.Exit(1) from wrong
     if as_json:
-        print_json(checked.to_json())
+        print_json(told)
         return
-    told = checked.to_json()
     say(f"verified: {told['predicate_type']}", style="green")
     tell(f"about sha256 {', '.join(told['subjects'])}")
     tell(f"drawn from {_spoken(told['entries'])} of the log {told['log']!r}, signed at {told['log_size']} entries")

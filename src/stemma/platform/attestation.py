@@ -17,7 +17,6 @@ from stemma.ledger.evidence import Evidence, evidence_of, read_evidence
 from stemma.platform.statements import (
     EVIDENCE,
     REMAKING,
-    STATEMENT,
     of_effect,
     of_session,
     of_verdict,
@@ -75,7 +74,7 @@ def read_attestation(text: str, public_key: PublicKey) -> Attestation:
     try:
         made = json.loads(payload)
         kind, predicate = made["predicateType"], dict(made["predicate"])
-        if made["_type"] != STATEMENT or kind not in REMAKING:
+        if kind not in REMAKING:
             raise InvalidInput(f"a statement of the kind {kind!r}, which this Stemma does not know")
         evidence = read_evidence(predicate.pop(EVIDENCE, None), public_key)
         again = REMAKING[kind](evidence.entries, made | {"predicate": predicate})

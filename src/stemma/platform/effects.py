@@ -84,8 +84,8 @@ class _Call:
         return None
 
 
-def verify_effects(store: Store, ledger: Ledger) -> Effects:
-    """Reads the events of all calls, then all steps. That the log is whole is for `Ledger.verify` to say."""
+def verify_effects(ledger: Ledger) -> Effects:
+    """Reads the events of all calls, then all steps of the log's store. That the log is whole is for `Ledger.verify` to say."""
     replayed = {entry.subject: entry.seq for entry in _events(ledger, "message.replayed")}
     ended: dict[str, int] = {}
     for kind in ("message.answered", "message.buried"):
@@ -99,7 +99,7 @@ def verify_effects(store: Store, ledger: Ledger) -> Effects:
         call = _Call(entry.subject)
         if entry.seq > replayed.get(call.message, -1):  # the steps of a turn that is taken anew are gone
             calls.setdefault(call.name, call).events.append(entry)
-    _add_steps(store, calls)
+    _add_steps(ledger.store, calls)
     wrong = list[tuple[float, str, str]]()
     for call in calls.values():
         # Who works on the store goes on: the steps were read later than the log, and may be ahead of it.
