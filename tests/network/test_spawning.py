@@ -12,6 +12,7 @@ from tests.network.speaking import Breaks, Heard, Says, Speaking, speaking_on
 
 from stemma import Prompt
 from stemma.cli.messages import print_message
+from stemma.core.digests import digest
 from stemma.core.trust import INTERNAL, TRUSTED, UNTRUSTED, Integrity, TrustLabel
 from stemma.ledger.scope import Scope
 from stemma.network import (
@@ -130,7 +131,7 @@ def test_role_is_recorded_before_it_runs(scope: Scope, tmp_path: Path) -> None:
     candidates, kept = Candidates(scope, Contents()), Sessions(scope)
     candidate = candidates.get(event["candidate"])
     assert event == {
-        "role": "notary",
+        "role": digest("notary"),
         "by": "lead",
         "agent": "expert",
         "candidate": candidate.id,
@@ -311,10 +312,10 @@ def test_nothing_machine_written_runs_unrecorded(scope: Scope, tmp_path: Path) -
     candidates, kept = Candidates(scope, Contents()), Sessions(scope)
     called = [event["prompt"] for event in events(scope, "model.called")]
     assert len(called) == 5
-    of_machines = [digest for digest in called if digest not in {version.digest, *written}]
+    of_machines = [one for one in called if one not in {version.digest, *written}]
     assert len(of_machines) == 3
-    for digest in of_machines:
-        [candidate] = candidates.of_digest(digest)
+    for one in of_machines:
+        [candidate] = candidates.of_digest(one)
         author = kept.generator(kept.get(candidate.session).generator)
         assert (author.name, author.body["prompt"]) == ("house/lead", Prompt("lead: split.").digest)
         assert candidate.parents

@@ -6,13 +6,11 @@ from typing import Any
 
 from stemma.core.digests import digest
 from stemma.core.trust import Integrity, TrustLabel
-from stemma.guard.closed import FieldType
-from stemma.guard.endorsement import endorses, raised
-from stemma.guard.policy import Policy, facts_to_json
-from stemma.guard.ruling import EndorseFacts
+from stemma.guard.closed import FieldSpec, FieldType
 from stemma.network.backlog import loads
 from stemma.network.briefs import Briefs, given
 from stemma.network.dispatch import BoundMet, Dispatch
+from stemma.network.endorser import Endorser
 from stemma.network.fitness import Fitness
 from stemma.network.inbox import Address, Posted
 from stemma.network.journal import Event, Journal, Superseded
@@ -38,8 +36,7 @@ class RunExchange:
     memories: Memories
     holds: Callable[[Network, Role], Awaitable[Mapping[str, bool]]]
     """The tools that a role may call, by name, with whether it can do something in the world with each."""
-    policy: Policy
-    actor: str
+    endorser: Endorser
 
     async def ask(self, message: Message, *, instead: Sequence[Message] = ()) -> Part | Unusable:
         """See `Exchange.ask`. A dead letter is an answer that can not be used."""
@@ -83,7 +80,7 @@ class RunExchange:
             candidate, events = await self._written(role, brief), list[Event]()
             if spawned is not None:
                 data = {
-                    "role": spawned.name,
+                    "role": digest(spawned.name),
                     "by": brief.author,
                     "agent": role.agent.name,
                     "candidate": candidate,
@@ -106,16 +103,13 @@ class RunExchange:
 
     async def chosen(self, key: str, agent: str, field: str, bound: int, label: TrustLabel) -> TrustLabel:
         """See `Exchange.chosen`."""
-        if label.integrity is not Integrity.UNTRUSTED:
-            return label
-        facts = EndorseFacts(self.network.name, agent, self.actor, field, FieldType.ENUM.value, label, bound)
-        ruling = self.policy.endorse(facts)
-        if not endorses(facts, ruling):
+        spec = FieldSpec(field, FieldType.ENUM, values=tuple(map(str, range(bound))))
+        found = self.endorser.endorsed(agent, {field: spec}, label, key)
+        if not found.labels:
             return label
         if key not in self.journal.done:
-            event = Event("label.endorsed", facts_to_json(facts, ruling), subject=key)
-            await self.journal.keep(key, {}, events=[event])
-        return raised(label)
+            await self.journal.keep(key, {}, events=found.events)
+        return found.labels[field]
 
     async def once(self, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
         """See `Exchange.once`."""

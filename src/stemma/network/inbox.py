@@ -17,7 +17,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from stemma.core.digests import canonical_json, digest_bytes
+from stemma.core.digests import canonical_json, digest, digest_bytes
 from stemma.ledger.scope import Transaction
 from stemma.network.bounds import Bounds, Spent
 from stemma.network.message import Message, MessageStatus
@@ -190,7 +190,7 @@ def bury(transaction: Transaction, id: str, reason: str) -> None:
         .returning(messages.c.id)
     ).first()
     if buried is not None:
-        transaction.note("message.buried", subject=id, data={"reason": reason})
+        transaction.note("message.buried", subject=id, data={"reason": digest(reason)})
 
 
 def standing(connection: Connection, ids: Iterable[str]) -> dict[str, Posted]:

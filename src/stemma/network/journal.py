@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, bindparam, select, true, update
 
 from stemma.core.errors import StemmaError
 from stemma.ledger.scope import Transaction
+from stemma.network.alarms.raising import ALARMING, heed
 from stemma.network.bounds import Spent
 from stemma.network.inbox import SPENT, answer, insert_or_ignore
 from stemma.network.message import Message
@@ -70,7 +71,7 @@ class Journal:
             row = {"subject": self.subject, "step": step, "body": written, "at": transaction.at}
             if connection.execute(_insert_step(connection.dialect.name), row).first() is None:
                 raise _KeptBefore
-            _note(transaction, self.subject, events)
+            _note(transaction, self.subject, self.run, events)
             return charged or spent
 
         # One that is there was written by this very call, whose commit came through and whose answer did not.
@@ -87,7 +88,7 @@ class Journal:
             charged = self._charged(transaction.connection, charge)
             if not answer(transaction, message, reply, owner=self.owner):
                 raise self._superseded()
-            _note(transaction, self.subject, events)
+            _note(transaction, self.subject, self.run, events)
             return charged or self.spent
 
         self.spent = await self.writer.write(work, about=self.run)
@@ -112,9 +113,12 @@ class _KeptBefore(Exception):
     """The step is there."""
 
 
-def _note(transaction: Transaction, subject: str, events: Sequence[Event]) -> None:
+def _note(transaction: Transaction, subject: str, run: str, events: Sequence[Event]) -> None:
     for event in events:
-        transaction.note(event.kind, subject=event.subject or subject, data=event.data)
+        about = event.subject or subject
+        transaction.note(event.kind, subject=about, data=event.data)
+        if event.kind in ALARMING:
+            heed(transaction, run, event.kind, about, event.data)
 
 
 def steps_of(connection: Connection, subject: str) -> dict[str, Any]:

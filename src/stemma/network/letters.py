@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
+from stemma.core.digests import digest
 from stemma.core.errors import Conflict, NotFound
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
@@ -102,7 +103,7 @@ class Letters:
             if revived is not None:  # it asks again what was cancelled when it ended
                 cancelled = (messages.c.run == row.run, messages.c.status == MessageStatus.CANCELLED.value)
                 connection.execute(update(messages).where(*cancelled).values(**waiting, reason=None))
-            transaction.note("message.replayed", subject=message_id, data={"reason": row.reason or ""})
+            transaction.note("message.replayed", subject=message_id, data={"reason": digest(row.reason)})
         return self.get(message_id)
 
 

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from stemma.core.clock import Clock, timestamp
+from stemma.core.digests import digest
 from stemma.core.trust import TRUSTED, Integrity, TrustLabel, join_all
 from stemma.guard.binding import binding
 from stemma.guard.closed import closed_by
-from stemma.guard.endorsement import endorses, raised
 from stemma.guard.handles import Filled, UnknownHandle
-from stemma.guard.policy import Policy, facts_to_json
-from stemma.guard.ruling import CallFacts, EndorseFacts, Ruling, Verdict
+from stemma.guard.policy import facts_to_json
+from stemma.guard.ruling import CallFacts, Ruling, Verdict
+from stemma.network.endorser import Endorser
 from stemma.network.interception import Rejected, interceptor_for
 from stemma.network.journal import Event
 from stemma.network.message import NOTHING, Message, Part
@@ -115,9 +116,8 @@ class Mediator:
     message: Message
     network: Network
     role: Role
-    policy: Policy
+    endorser: Endorser
     clock: Clock
-    actor: str
     decision: Callable[[Question], Awaitable[Decision]]
 
     async def allowed(self, step: str, call: Wanted, decided: TrustLabel) -> Allowed:
@@ -137,38 +137,31 @@ class Mediator:
         called = Event("tool.called", data, subject=f"{self.message.id}.{step}")
         return Allowed(_rendered(call), call.label, (*endorsed, called))
 
-    def _endorsed(self, step: str, call: Wanted) -> tuple[Wanted, list[Event]]:
+    def _endorsed(self, step: str, call: Wanted) -> tuple[Wanted, tuple[Event, ...]]:
         """The call with those arguments raised whose type is closed and which policies endorse, by name."""
         if not self.network.guarded or call.tool.labelled:
-            return call, []
+            return call, ()
         labels, events = dict(call.labels), list[Event]()
         properties = call.tool.parameters.get("properties", {})
         for name in call.tool.decisive:
-            if name not in labels or labels[name].integrity is not Integrity.UNTRUSTED:
-                continue
-            spec = closed_by(name, properties.get(name))
-            if spec is None or spec.fitting(call.arguments[name]) is None:
-                continue
-            facts = EndorseFacts(
-                self.network.name, self.role.agent.name, self.actor, name, spec.type.value, labels[name], spec.bound
-            )
-            ruling = self.policy.endorse(facts)
-            if endorses(facts, ruling):
-                labels[name] = raised(labels[name])
+            spec = closed_by(name, properties.get(name)) if name in labels else None
+            if spec is not None and spec.fitting(call.arguments[name]) is not None:
                 subject = f"{self.message.id}.{step}"
-                events.append(Event("label.endorsed", facts_to_json(facts, ruling), subject=subject))
-        return replace(call, labels=labels), events
+                found = self.endorser.endorsed(self.role.agent.name, {name: spec}, labels[name], subject)
+                labels |= found.labels
+                events += found.events
+        return replace(call, labels=labels), tuple(events)
 
     def _ruling(self, call: Wanted, decided: TrustLabel) -> Ruling:
         if not self.network.guarded or call.tool.labelled:
-            return Ruling(Verdict.ALLOW, (), (), self.policy.version)
-        return self.policy.call(self._facts(call, decided))
+            return Ruling(Verdict.ALLOW, (), (), self.endorser.policy.version)
+        return self.endorser.policy.call(self._facts(call, decided))
 
     def _facts(self, call: Wanted, decided: TrustLabel) -> CallFacts:
         return CallFacts(
             network=self.network.name,
             agent=self.role.agent.name,
-            actor=self.actor,
+            actor=self.endorser.actor,
             tool=call.tool.name,
             effect=call.tool.effect.value,
             decided=decided,
@@ -256,7 +249,8 @@ class Mediator:
     def _told(self, call: Wanted, decided: TrustLabel, ruling: Ruling) -> dict[str, Any]:
         """What the audit log has of the call: no argument's text, only its digest."""
         told: dict[str, Any] = facts_to_json(self._facts(call, decided), ruling)
-        return told
+        sources = {name: list(sources) for name, sources in call.sources.items() if sources}
+        return told | {"arguments": digest(dict(call.arguments)), "sources": sources}
 
 
 def _rendered(call: Wanted) -> Mapping[str, Any]:

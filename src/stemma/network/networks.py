@@ -10,6 +10,7 @@ from stemma.core.errors import Conflict, InvalidInput, InvalidName, NotFound
 from stemma.core.ids import new_id
 from stemma.ledger.scope import Scope
 from stemma.models.encoders import Encoder
+from stemma.network.alarms import Alarms
 from stemma.network.backlog import Backlog, backlog
 from stemma.network.batch import BatchWatch
 from stemma.network.briefs import Briefs
@@ -69,12 +70,18 @@ class Networks:
             self._encoder(_ROUTING),
             self.memories,
             self.workspace,
+            self.alarms,
         )
 
     @cached_property
     def memories(self) -> Memories:
         """What agents remember across tasks."""
         return Memories(self._scope, self._encoder(_REMEMBERING))
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        """What was noticed in the traffic of these networks, and the watch over it."""
+        return Alarms(self._scope, self._encoder(_ROUTING))
 
     def run(
         self,

@@ -16,6 +16,7 @@ from stemma.core.digests import digest
 from stemma.core.errors import Conflict, InvalidInput, NotFound
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope, Transaction
+from stemma.network.alarms.raising import flooded
 from stemma.network.people import Decision, OnTimeout, Question, Verdict
 from stemma.network.wire import from_json, to_json
 from stemma.store.schema import questions, runs
@@ -126,6 +127,7 @@ def ask(transaction: Transaction, question: Question) -> Decision | None:
     # People who are asked too often approve everything.
     reason = f"the task's bound of {question.most} questions of this kind is met"
     _decide(transaction, question, Decision(Verdict.REJECTED, "bound", None, reason))
+    flooded(transaction, question)
     return Decision(Verdict.REJECTED, "bound", None, reason, question.binding, question.expires)
 
 

@@ -4,16 +4,14 @@ The reader may obey the text, so what it says is worth no more than the text is.
 and nothing else; policies may let some of those count as our own, each time with an event.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from stemma.core.errors import InvalidInput
 from stemma.core.frames import framed
-from stemma.core.trust import TrustLabel
 from stemma.guard.closed import FieldSpec
-from stemma.guard.ruling import EndorseFacts
-from stemma.network.network import Network, Role
+from stemma.network.network import Role
 from stemma.network.tools.tool import ToolFailed
 from stemma.registry.prompt import Prompt
 
@@ -90,10 +88,3 @@ class Asked:
         """What was read, field by field: a value of its type, or None."""
         found = read if isinstance(read, Mapping) else {}
         return {spec.name: spec.fitting(found.get(spec.name)) for spec in self.fields}
-
-    def endorsable(self, network: Network, role: Role, actor: str, label: TrustLabel) -> Sequence[EndorseFacts]:
-        """What has to be asked of the policies about each field."""
-        return [
-            EndorseFacts(network.name, role.agent.name, actor, spec.name, spec.type.value, label, spec.bound)
-            for spec in self.fields
-        ]

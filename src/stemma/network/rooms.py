@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stemma.ledger.scope import Scope
 from stemma.models.encoders import Encoder
+from stemma.network.alarms import Alarms
 from stemma.network.briefs import Briefs
 from stemma.network.fitness import Fitness, capabilities_of
 from stemma.network.network import Network
@@ -41,6 +42,7 @@ class Rooms:
     encoder: Encoder
     memories: Memories
     workspace: Workspace
+    alarms: Alarms
 
     def fitness(self, network: Network) -> Fitness:
         """What measures tasks against the capabilities of this network's agents."""

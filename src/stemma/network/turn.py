@@ -58,6 +58,14 @@ class Unusable:
     reason: str
 
 
+class NoAnswer(Exception):
+    """Ends a turn without an answer; with `ends`, the whole task, too."""
+
+    def __init__(self, reason: str, *, ends: RunStatus | None = None) -> None:
+        self.reason, self.ends = reason, ends
+        super().__init__(reason)
+
+
 def parts_for(role: Role, known: Mapping[str, Part], added: Sequence[Part] = ()) -> tuple[Part, ...]:
     """What `role` is sent of all that is `known`: its instruction, what it reads, passages of its knowledge, and `added`.
 

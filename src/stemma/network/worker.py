@@ -28,6 +28,7 @@ from stemma.network.custody import (
 from stemma.network.dispatch import Dispatch, set_within
 from stemma.network.durable import Durable, LeftUnfinished
 from stemma.network.ending import ending
+from stemma.network.endorser import Endorser
 from stemma.network.equipment import Equipment
 from stemma.network.exchange import RunExchange
 from stemma.network.inbox import Posted
@@ -50,6 +51,8 @@ _log = logging.getLogger(__name__)
 _POLL_PEERS = 0.035  # seconds between two looks for what other processes did
 _POLL_ALONE = 0.04  # on SQLite only people, and commands, change anything from outside
 _RARELY = 0.2  # seconds between two looks for what people and commands did
+_WATCH = 5.0  # seconds between two looks for alarms
+_PUT_OFF = 12  # times that a look is put off at most while there is work
 _TAKEOVER = 0.4  # seconds between two looks for processes that died
 
 
@@ -143,7 +146,8 @@ class Worker:
             life.callback(writer.close)
             self._equipment = Equipment(self._rooms, self.caller, self._dispatch, life)
             await self._take_over()
-            watch = [asyncio.create_task(self._look()), asyncio.create_task(self._keep_taking_over())]
+            watching = (self._look(), self._keep_taking_over(), self._keep_watching())
+            watch = [asyncio.create_task(one) for one in watching]
             work = asyncio.create_task(until(self))
             ends = asyncio.create_task(stopping.wait())
             try:
@@ -182,6 +186,20 @@ class Worker:
             if self._durable.has_peers:
                 await self._durable.in_thread(self._durable.check)
                 await self._take_over()
+
+    async def _keep_watching(self) -> None:
+        """Has the watch over alarms look at what ended, where nothing is in hand that it could slow down, or once a while."""
+        put_off = 0
+        while True:
+            await asyncio.sleep(_WATCH)
+            put_off += 1
+            if self._dispatch.slots.taken and put_off < _PUT_OFF:
+                continue
+            put_off = 0
+            try:
+                await self._durable.in_thread(self._rooms.alarms.look)
+            except Exception:  # noqa: BLE001 - told; nothing that is decided hangs on it, and it looks at the same again
+                _log.exception("the watch over alarms could not look")
 
     async def _take_over(self) -> None:
         """Puts back what dead processes were working on, for whoever comes first."""
@@ -273,8 +291,7 @@ class Worker:
             await equipment.fitness(network),
             self._rooms.memories,
             equipment.acting,
-            equipment.policy(network),
-            run.actor,
+            Endorser(network.name, equipment.policy(network), run.actor),
         )
         known = {name: Part(PartKind.DATA, name, run.request[name], label) for name, label in network.inputs.items()}
         task = Task(run.id, run.id, network, known, exchange)

@@ -107,7 +107,7 @@ def test_the_log_says_what_was_written_without_its_words(shared: Workspace, scop
     """Each write is one event of its run: key, revision, label and the value's digest."""
     shared.put(run, "plan", "a secret", label=UNTRUSTED, writer="lead")
     [event] = scope.ledger.tail(kind="workspace.written", subject=run)
-    told = {"key": "plan", "revision": 1, "value": digest("a secret"), "label": UNTRUSTED.to_json()}
+    told = {"key": digest("plan"), "revision": 1, "value": digest("a secret"), "label": UNTRUSTED.to_json()}
     assert event.to_json()["data"] == told
 
 

@@ -16,12 +16,13 @@ class Probe:
 
 
 _TOO_LONG = r"TimeoutError: (feed time|sleep) limit exceeded|killed after exceeding request timeout"
-_TOO_MUCH = r"MemoryError: (memory limit exceeded|the worker exceeded its memory limit)"
-_TOO_DEEP = r"RecursionError|Source is too deeply nested|too deeply|depth exceeded|recursion limit"
+# On a busy machine the limit of time may be met before that of memory, or of depth.
+_TOO_MUCH = rf"MemoryError: (memory limit exceeded|the worker exceeded its memory limit)|{_TOO_LONG}"
+_TOO_DEEP = rf"{_TOO_LONG}|RecursionError|Source is too deeply nested|too deeply|depth exceeded|recursion limit"
 _NO_SUCH = r"AttributeError|NameError|NotImplementedError"
 _NO_FILES = r"PermissionError: Permission denied"
 _NO_MODULE = r"No module named"
-_TOO_LARGE = r"returned (more than )?[\d,]+ characters|printed [\d,]+ characters"
+_TOO_LARGE = rf"returned (more than )?[\d,]+ characters|printed [\d,]+ characters|{_TOO_LONG}"
 
 _HUNDREDFOLD = "x = [0] * 10\nfor _ in range(30): x = [x] * 10\n"
 _DEEP = "x = []\nfor _ in range(100_000): x = [x]\n"

@@ -1,7 +1,10 @@
 """The confined folder: what agents do in it, and that nothing leads out of it."""
 
 import os
+import stat
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +264,58 @@ def test_folder_outside_the_network(tmp_path: Path, folder: str) -> None:
     """The manifest itself cannot put the folder outside the network's own."""
     with pytest.raises(InvalidInput, match=r"tool 'out': folder .* is not in the network's own"):
         answer(ToolSpec("out", "files", {"folder": folder}), tmp_path, "out_list")
+
+
+def test_file_larger_than_its_disk(desk: Path) -> None:
+    """A file of a terabyte that takes no room is refused by its size, unread."""
+    with open(desk / "reports" / "sparse.txt", "wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(ToolFailed, match=r"'sparse.txt' has 1,000,000,000,000 bytes, and at most"):
+        answer(OUT, desk, "out_read", path="sparse.txt")
+
+
+def test_device_is_not_read(desk: Path) -> None:
+    """A device without end, where the folder has one, is no file."""
+    try:
+        os.mknod(desk / "reports" / "zero", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
+    except PermissionError:
+        pytest.skip("making a device takes root")
+    with pytest.raises(ToolFailed, match=r"'zero' is not an ordinary file|not permitted"):
+        answer(OUT, desk, "out_read", path="zero")
+    with pytest.raises(ToolFailed, match=r"'zero' is not an ordinary file|not permitted"):
+        answer(OUT, desk, "out_write", path="zero", text="x")
+
+
+def test_folder_that_turns_into_a_link(desk: Path) -> None:
+    """While a folder on the way is exchanged for a link to one outside, over and over, nothing outside is read or listed."""
+    outside, notes = desk.parent / "outside", desk / "reports" / "inner"
+    outside.mkdir()
+    (outside / "plan.md").write_text(SECRET)
+    (outside / "other.md").write_text(SECRET)
+    link, real = desk / "link-made-ready", desk / "folder-put-aside"
+    notes.mkdir()
+    (notes / "plan.md").write_text("ours")
+    ended = threading.Event()
+
+    def exchange() -> None:
+        while not ended.is_set():
+            link.symlink_to(outside)
+            notes.rename(real)
+            link.rename(notes)
+            notes.unlink()
+            real.rename(notes)
+
+    files = ConfinedFolder(desk / "reports", max_bytes=1000, max_entries=100)
+    thread = threading.Thread(target=exchange)
+    thread.start()
+    told = set()
+    try:
+        for _ in range(300):
+            with suppress(ToolFailed):
+                told.add(files.read("inner/plan.md"))
+            with suppress(ToolFailed):
+                told.update(entry.name for entry in files.entries("inner"))
+    finally:
+        ended.set()
+        thread.join()
+    assert told <= {"ours", "plan.md"}

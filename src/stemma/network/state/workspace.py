@@ -9,7 +9,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from stemma.core.digests import canonical_json, digest_bytes, thaw
+from stemma.core.digests import canonical_json, digest, digest_bytes, thaw
 from stemma.core.errors import Conflict, InvalidInput, InvalidName, NotFound
 from stemma.core.trust import INTERNAL, TrustLabel, join_all
 from stemma.ledger.scope import Scope, Transaction
@@ -86,7 +86,7 @@ class Workspace:
         try:
             with self._scope.write() as tx:
                 revision = self._write(tx, fresh | {"written_at": tx.at}, expected)
-                told = {"key": key, "revision": revision, "value": digest_bytes(written), "label": label.to_json()}
+                told = {"key": digest(key), "revision": revision, "value": digest_bytes(written), "label": label.to_json()}
                 tx.record("workspace.written", subject=run, data=told)
         except IntegrityError as error:  # the run is the only thing that a row refers to
             raise NotFound(f"there is no run {run!r}; list the runs with: stemma runs ls") from error

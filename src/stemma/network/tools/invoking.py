@@ -13,7 +13,8 @@ from stemma.network.tools.tool import Call, Labelled, Tool, ToolFailed
 _GRACE = 1.0
 """Seconds that a call whose time is up gets to give way before it is left alone."""
 
-_LISTED = list | tuple | set | frozenset | deque
+_LISTED: Any = (list, tuple, set, frozenset, deque)
+_SIZED: Any = (str, bytes, dict, *_LISTED)
 
 _LONGEST_REASON = 2000
 """Characters of a failure's reason: a model reads it, and a tool may put its whole input there."""
@@ -119,7 +120,7 @@ def _least_length(item: Any) -> int:
     """Characters that `item`, without what is in it, takes at least."""
     if isinstance(item, int):
         return 1 + item.bit_length() * 3 // 10  # a digit is 3.3 bits
-    return len(item) + 2 if isinstance(item, str | bytes | dict | _LISTED) else 1
+    return len(item) + 2 if isinstance(item, _SIZED) else 1
 
 
 def shortened(reason: str) -> str:
