@@ -124,6 +124,9 @@ def _manifests(folder: Path) -> Edge:
     bytes_of = {whole: whole.read_bytes() for whole in wholes}
     bombs = (
         b"a: &a0 [x, x]\n" + b"".join(b"b%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40)),
+        bytes_of[wholes[0]]
+        + b"\nx: &a0 {a: 1}\n"
+        + b"".join(b"y%d: &a%d {a: *a%d, b: *a%d}\n" % (n, n, n - 1, n - 1) for n in range(1, 40)),
         b"network: &a [*a]\n",
         b"[" * 50_000,
         b"{a: " * 50_000,
@@ -241,25 +244,13 @@ def _paths(folder: Path, runner: asyncio.Runner) -> Iterator[Edge]:
     tools = runner.run(toolbox.tools(["out"]))
 
     def case(random: Random) -> Case:
-        names = (
-            "..",
-            ".",
-            "link",
-            "notes",
-            "a.txt",
-            "",
-            "work",
-            "secret.txt",
-            "~",
-            "con",
-            text(random, 20),
-            text(random),
-        )
-        path = random.choice(("", "/", "../", "link/")) + "/".join(
-            random.choice(names) for _ in range(random.randrange(6))
-        )
+        names = ("..", ".", "link", "", "secret.txt", "~", text(random, 20), *("notes", "a.txt", "é.txt") * 3)
+        start = random.choice(("", "", "", "", "/", "../", "link/"))
+        path = start + "/".join(random.choices(names, k=random.randint(1, 4)))
         name = random.choice(("out_read", "out_list", "out_write"))
-        arguments: dict[str, Any] = {"path": path} | ({"text": text(random)} if name == "out_write" else {})
+        arguments: dict[str, Any] = {"path": path} | (
+            {"text": random.choice(("", "plain", text(random)))} if name == "out_write" else {}
+        )
 
         def asked() -> None:
             try:
@@ -390,7 +381,7 @@ def _restores(folder: Path) -> Edge:
 
 def _log(folder: Path) -> dict[str, Any]:
     """Settings of a store with a log of some twenty entries."""
-    settings = {"store": f"sqlite:///{folder}/log.db", "keys": folder / "keys"}
+    settings: dict[str, Any] = {"store": f"sqlite:///{folder}/log.db", "keys": folder / "keys"}
     if not folder.exists():
         folder.mkdir()
         with stemma.open(**settings) as here:
@@ -408,6 +399,7 @@ def _runs(folder: Path) -> Iterator[Edge]:
     manifest = load_manifest(folder / "stemma.yaml")
     model = ScriptedModel(lambda system, user: user[:100])
     with stemma.open(store=f"sqlite:///{folder}/stemma.db", keys=folder / "keys", models={"scripted": model}) as here:
+        here.networks.run(manifest, [{"ticket": "the first of a process also loads the engine"}])
 
         def case(random: Random) -> Case:
             ticket = random.choice((text(random), text(random) * 1000, value(random), "x" * 10_000_000))

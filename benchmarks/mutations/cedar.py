@@ -37,7 +37,7 @@ def mutants(path: str, source: str) -> Iterator[Mutant]:
 
 def _changed(one: Statement) -> Iterator[Mapping[str, Any]]:
     parsed = deepcopy(dict(one.parsed))
-    yield parsed | {"effect": "permit" if one.forbids else "forbid"}
+    yield parsed | {"effect": "forbid" if parsed["effect"] == "permit" else "permit"}
     for scope in ("principal", "action", "resource"):
         yield from (parsed | {scope: other} for other in _scopes(parsed[scope]))
     for number, condition in enumerate(parsed["conditions"]):

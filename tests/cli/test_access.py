@@ -82,7 +82,7 @@ def test_a_reviewer_of_one_folder_is_added_granted_and_revoked(
             "desk/triage@production → 2"
         )
         lacking = governed("prompts", "save", "desk/triage", "triage.txt").told(1)
-        assert "stemma access grant user:bea author --on 'prompts:/desk/triage'" in lacking
+        assert "stemma access grant user:bea author --on prompts:/desk/triage" in lacking
     assert governed("access", "revoke", "user:bea", "reviewer", "--json").json["revoked"] == 2
     assert [one["grants"] for one in governed("access", "ls", "--json").json if one["id"] == "user:bea"] == [[]]
 
@@ -99,6 +99,13 @@ def test_tokens_are_scoped_listed_and_revoked(governed: Terminal, monkeypatch: p
     assert governed("tokens", "ls", "service:nightly", "--json").json[0]["standing"] == "revoked"
     monkeypatch.setenv("STEMMA_TOKEN", token)
     assert "is revoked; an admin (user:ada) issues one" in governed("prompts", "ls").told(1)
+
+
+def test_a_program_gets_a_new_token_as_json(governed: Terminal) -> None:
+    """With what it is good for, and its text under `secret`."""
+    told = governed("tokens", "issue", "user:ada", *SCOPED, "--json").json
+    assert told["secret"].startswith(f"stm_{told['id']}_")
+    assert (told["principal"], told["actions"], told["standing"]) == ("user:ada", ["write"], "live")
 
 
 def test_roles_are_listed_and_defined(governed: Terminal) -> None:

@@ -377,3 +377,19 @@ def test_jsonl_keeps_every_text(rows: list[tuple[str, str]]) -> None:
         path = Path(folder) / "cases.jsonl"
         path.write_text("\n".join(json.dumps({"text": a, "label": b}) for a, b in rows), encoding="utf-8")
         assert [(case.inputs["text"], case.expected) for case in _read(path)] == rows
+
+
+def test_columns_without_number(tmp_path: Path) -> None:
+    """A file of a hundred thousand columns is refused in a short line when the one asked for is not there."""
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"column {number}" for number in range(100_000)) + "\n")
+    with pytest.raises(InvalidData, match=r"'text'.* and 99,980 more") as refusal:
+        read_dataset(path, inputs=["text"])
+    assert len(str(refusal.value)) < 2000
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000 + ".csv", "a\0b.csv"], ids=["long", "NUL"])
+def test_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    """A path that the system does not take is said to be wrong like any other."""
+    with pytest.raises(InvalidData):
+        read_dataset(tmp_path / name, inputs=["text"])

@@ -112,7 +112,7 @@ def test_agents_neither_reveal_nor_erase(vault: Vault, scope: Scope, tmp_path: P
     """Whoever an agent acts for, it may have tokens made and no more."""
     agents = Vault(scope.acting_as("agent:desk/reader"), tmp_path / "keys")
     token = agents.tokens("acme").token("name", "Ada")
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: agents.reveal(token, "acme"),
         lambda: agents.reveal("no token", "acme"),
         lambda: agents.erase("acme"),

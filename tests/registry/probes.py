@@ -101,7 +101,7 @@ PROBES = (
     Probe("jinja2", "parentheses past the stack", "{{ " + "(" * 90_000 + "1" + ")" * 90_000 + " }}", _DEEP),
     Probe("jinja2", "one long path", "{{ x" + "[0]" * 300_000 + " }}", _DEEP),
     Probe("jinja2", "one long choice", "{% if 0 %}" + "{% elif 0 %}" * 70_000 + "{% endif %}", _DEEP),
-    Probe("jinja2", "tags without end", "{{" * 10_000, "not a Jinja2 template"),
+    Probe("jinja2", "tags without end", "{{" * 10_000, f"not a Jinja2 template|{_DEEP}"),
     # Jinja2: the message itself.
     Probe("jinja2", "an error of a megabyte", "{{ x '" + "a\n" * 300_000 + "' }}", "^line 1: not a Jinja2 template"),
     Probe("jinja2", "a name of a megabyte", "{{ " + "a" * 900_000 + " }}", "more than 200 characters"),

@@ -632,3 +632,22 @@ def test_any_text_is_a_prompt_or_a_clear_error(text: str, file_format: FormatNam
         read_prompt(text, file_format)
     except InvalidInput:
         return
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("github", "a:\n" + "- x\n" * 200_000, r"more than 30,000 parts"),
+        ("github", "a: " + "x " * 1_900_000, r"at most 1,000,000 are read"),
+        ("github", "messages:\n" + "- {role: user, content: x}\n" * 5_001, r"more than 30,000 parts|at most 5,000"),
+        ("prompty", "---\nname: x\n---\n" + "user:\nhello\n" * 100_000, r"has 100,000 messages; at most 5,000"),
+        ("json", "{" + ",".join(f'"k{number}":0' for number in range(300_000)) + ',"k7":1}', r"'k7' occurs twice"),
+        ("github", "? !" + "x" * 300_000 + "\n: 1", r"the tag .* is not read"),
+    ],
+    ids=["list", "words", "messages", "marks", "keys", "tag"],
+)
+def test_large_files_are_refused_early(name: FormatName, text: str, told: str) -> None:
+    """A file that would take minutes to take apart is refused in a short line."""
+    with pytest.raises(InvalidData, match=told) as refusal:
+        read_prompt(text, name)
+    assert len(str(refusal.value)) < 1000

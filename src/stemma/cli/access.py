@@ -23,9 +23,10 @@ Days = Annotated[float, typer.Option("--days", help="How long the token lives; 3
 def enable(days: Days = 90, as_json: Json = False) -> None:
     """Govern this store: from now on nobody does anything without a token. Prints yours, once.
 
-    You are given every role; take away what you need not with `stemma access revoke`.
+    You are given every role; take away what you do not need with `stemma access revoke`. The token is all that goes to
+    standard output, so a shell can keep it: export STEMMA_TOKEN=$(stemma access enable)
 
-    Example: `export STEMMA_TOKEN=$(stemma access enable --json | jq -r .token)`
+    Example: `stemma access enable --days 30`
     """
     with stemma.open() as here:
         issued = here.access.enable(days=days)
@@ -275,7 +276,7 @@ def _now(here: "stemma.Stemma") -> str:
 def _print_issued(issued: "Issued", as_json: bool) -> None:
     token = issued.token
     if as_json:
-        print_json(token.to_json(token.issued_at) | {"token": issued.secret})
+        print_json(token.to_json(token.issued_at) | {"secret": issued.secret})
         return
     say(issued.secret)
     note(f"This is the only time it is shown: token {token.id} of {token.principal}, until {token.expires_at[:10]}.")

@@ -6,7 +6,7 @@ import typer
 
 import stemma
 from stemma.cli.options import Json
-from stemma.cli.output import note, one_line, print_json, print_table, say, tell
+from stemma.cli.output import labelled, note, one_line, print_json, print_table, say, tell
 
 if TYPE_CHECKING:  # the network takes half a second to import, and help does without
     from stemma.network import Letter, Message
@@ -105,7 +105,7 @@ def print_message(message: "Message") -> None:
     say(f"\n{message.sender} → {message.recipient}{role}  {message.id}", style="bold")
     for part in message.parts:
         trust = part.label.integrity.name.lower()
-        say(f"  {part.kind} {part.name} ({trust}): {one_line(part.value)[:300]}")
+        say(f"  {part.kind} {part.name} ({trust}): {labelled(part.value, trust)[:300]}")
 
 
 def letter_json(letter: "Letter") -> dict[str, Any]:

@@ -96,6 +96,16 @@ def one_line(value: Any, width: int | None = None) -> str:
     return shown if width is None else cut(shown, width)
 
 
+def labelled(value: Any, integrity: str, width: int | None = None) -> str:
+    """`one_line`, with nothing in it that can be followed or runs where strangers may have written it."""
+    if integrity != "untrusted":
+        return one_line(value, width)
+    from stemma.guard.text.inert import defanged  # few screens show what strangers wrote
+
+    shown = defanged(one_line(value))
+    return shown if width is None else cut(shown, width)
+
+
 def percent(value: float | None) -> str:
     return "none" if value is None else f"{100 * value:.1f} %"
 

@@ -9,7 +9,7 @@ import typer
 
 import stemma
 from stemma.cli.options import Json, read_text
-from stemma.cli.output import note, one_line, print_json, say, tell
+from stemma.cli.output import labelled, note, one_line, print_json, say, tell
 from stemma.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # the network takes half a second to import, and help does without
@@ -138,12 +138,22 @@ def _print(asked: "Asked", now: datetime, *, whole: bool = False) -> None:
     question, width = asked.question, None if whole else 200
     say(f"\n{question.id}", style="bold")
     tell(one_line(question.text))
-    for name, fact in question.facts.items():
-        tell(f"{name}: {one_line(fact, width)}")
+    facts = dict(question.facts)
+    trust, sources, arguments = facts.pop("trust", None), facts.pop("sources", {}), facts.get("arguments")
+    if trust is not None and isinstance(arguments, dict):
+        del facts["arguments"]
+        for name, value in arguments.items():
+            tell(f"{name}: {labelled(value, trust[name], width)}")
+            tell(f"  {', '.join([trust[name], *(f'from {source}' for source in sources.get(name, ()))])}", style="dim")
+    for name, fact in facts.items():
+        for line in fact if name == "why" else [fact]:
+            tell(f"{name}: {labelled(line, question.label.integrity.name.lower(), width)}")
     if question.choices:
         tell(f"choices: {', '.join(map(one_line, question.choices))}")
-    trust = question.label.integrity.name.lower()
-    tell(f"{question.kind} · {trust} · run {question.run} · {_standing(asked, now)}", style="dim")
+    tell(
+        f"{question.kind} · {question.label.integrity.name.lower()} · run {question.run} · {_standing(asked, now)}",
+        style="dim",
+    )
 
 
 def _standing(asked: "Asked", now: datetime) -> str:

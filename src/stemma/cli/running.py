@@ -12,7 +12,7 @@ import stemma
 from stemma.cli.messages import print_message
 from stemma.cli.networks import read_manifest
 from stemma.cli.options import Concurrency, Json, columns
-from stemma.cli.output import counting, note, one_line, print_json, print_table, say, warn
+from stemma.cli.output import counting, labelled, note, one_line, print_json, print_table, say, warn
 from stemma.core.errors import InvalidData
 from stemma.evaluate.data import read_dataset
 
@@ -215,7 +215,8 @@ def workspace(run_id: RunId, as_json: Json = False) -> None:
 
 
 def print_runs(runs: "Sequence[Run]", asking: Collection[str] = ()) -> None:
-    """One line a run, its outcome as far as the terminal has room; `stemma runs show` has all of it.
+    """One line a run, its outcome as far as the terminal has room; `stemma runs show` has all of it. Values with a ~ before
+    them are untrusted.
 
     `asking` are the runs in which something waits for a person.
     """
@@ -252,11 +253,17 @@ def batch_json(result: "BatchResult") -> dict[str, Any]:
     }
 
 
+def _marked(value: Any, integrity: str) -> str:
+    """The beginning of a value, with a sign where strangers may have written it."""
+    return f"{'~' if integrity == 'untrusted' else ''}{labelled(value, integrity)[:60]}"
+
+
 def _outcome(one: "Run") -> str:
     if one.outcome is None:
         return ""
     newest_first = reversed(list(one.outcome.values.items()))  # what a task came to, before what it was made of
-    values = "; ".join(f"{name}: {one_line(value)[:60]}" for name, value in newest_first)
+    labels = {name: label.integrity.name.lower() for name, label in one.outcome.labels.items()}
+    values = "; ".join(f"{name}: {_marked(value, labels.get(name, 'untrusted'))}" for name, value in newest_first)
     reason = one_line(one.outcome.reason or "")
     return f"{reason} ({values})" if reason and values else reason or values
 

@@ -10,11 +10,28 @@ from typing import Any, TypeVar
 import yaml
 
 from stemma.core.errors import InvalidData
+from stemma.core.shown import shown
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}  # in seconds
+
+_LONGEST_FILE = 1_000_000  # bytes; a million takes PyYAML a second
+_MOST_PARTS = 30_000
+
+
+class _Bounded(yaml.SafeLoader):
+    """Stops in the middle of what is too much: composing all of it first would take seconds."""
+
+    nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.nodes += 1
+        if self.nodes > _MOST_PARTS:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, f"it has more than {_MOST_PARTS:,} parts", mark)
+        return super().compose_node(parent, index)
 
 
 class Marked:
@@ -31,20 +48,26 @@ class Marked:
     def read(cls, path: Path) -> "Marked":
         """The one document in the file. Raises InvalidData."""
         try:
-            text = path.read_bytes().decode()
+            data = path.read_bytes()
+            if len(data) > _LONGEST_FILE:
+                raise InvalidData(path, f"has {len(data):,} bytes; at most {_LONGEST_FILE:,} are read")
+            text = data.decode()
         except OSError as error:
             raise InvalidData(path, f"cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise InvalidData(path, f"is not UTF-8 at byte {error.start}; save it as UTF-8") from error
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            node = yaml.compose(text, Loader=_Bounded)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else None
-            raise InvalidData(path, f"is not valid YAML: {error.problem}", line=line) from error
+            raise InvalidData(path, f"is not valid YAML: {shown(error.problem or '')[1:-1]}", line=line) from error
         except yaml.YAMLError as error:
             raise InvalidData(path, f"is not valid YAML: {' '.join(str(error).split())}") from error
+        except RecursionError as error:
+            raise InvalidData(path, "nests too deeply; write it flatter") from error
         if node is None:
             raise InvalidData(path, "is empty")
+        _check_unfolded(path, node)
         return cls(path, node)
 
     @property
@@ -178,3 +201,18 @@ def near(name: str, known: Collection[str]) -> str:
     """`` (did you mean 'x'?)`` when something known resembles `name`, else nothing."""
     found = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def _check_unfolded(path: Path, root: yaml.Node) -> None:
+    """Refuses anchors that make a small file large, or endless, once their aliases are written out."""
+    waiting, parts = [root], 0
+    while waiting:
+        node = waiting.pop()
+        parts += 1
+        if parts > _MOST_PARTS:
+            problem = f"has more than {_MOST_PARTS:,} parts, its aliases written out"
+            raise InvalidData(path, problem, line=int(node.start_mark.line) + 1)
+        if isinstance(node, yaml.MappingNode):
+            waiting += [part for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value

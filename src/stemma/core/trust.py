@@ -12,6 +12,7 @@ from functools import reduce
 from typing import Any
 
 from stemma.core.errors import InvalidInput
+from stemma.core.shown import shown
 
 
 class Integrity(IntEnum):
@@ -68,11 +69,11 @@ class TrustLabel:
             return cls(
                 Integrity[value["integrity"].upper()],
                 Confidentiality[value["confidentiality"].upper()],
-                frozenset(value["categories"]),
+                _categories(value["categories"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise InvalidInput(
-                f"{value!r} is not a trust label: it needs integrity, confidentiality, categories"
+                f"{shown(value)} is not a trust label: it needs integrity, confidentiality, categories"
             ) from error
 
 
@@ -87,3 +88,10 @@ def join_all(labels: Iterable[TrustLabel]) -> TrustLabel:
     if not collected:
         raise InvalidInput("a text derived from nothing has no trust label; give the label of its author")
     return reduce(TrustLabel.join, collected)
+
+
+def _categories(value: Any) -> frozenset[str]:
+    # A text is iterable, too: "pii" would become the categories "p" and "i".
+    if not isinstance(value, list | tuple | set | frozenset) or not all(isinstance(one, str) for one in value):
+        raise TypeError("categories are a list of texts")
+    return frozenset(value)

@@ -45,11 +45,11 @@ def read_rows(path: Path, columns: Sequence[str]) -> Rows:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise InvalidData(path, f"{path.suffix or 'no suffix'} is not a format read here; use {', '.join(_READERS)}")
-    if path.is_dir():
-        raise InvalidData(path, "is a folder; name a file in it")
-    if not path.exists():
-        raise InvalidData(path, f"no such file{_did_you_mean(path.name, _names_beside(path))}; check the path")
     try:
+        if path.is_dir():
+            raise InvalidData(path, "is a folder; name a file in it")
+        if not path.exists():
+            raise InvalidData(path, f"no such file{_did_you_mean(path.name, _names_beside(path))}; check the path")
         return reader(path, columns)
     except OSError as error:
         raise InvalidData(path, f"cannot be read: {error.strerror or error}") from error

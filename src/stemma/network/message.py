@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from stemma.core.errors import InvalidInput
+from stemma.core.shown import shown
 from stemma.core.trust import Confidentiality, Integrity, TrustLabel, join_all
 from stemma.network.wire import Label
 
@@ -46,7 +47,7 @@ class Inner:
             fields = {path: TrustLabel.from_json(label) for path, label in content["fields"].items()}
             return cls(TrustLabel.from_json(content["own"]), fields)
         except (KeyError, TypeError, AttributeError) as error:
-            raise InvalidInput(f"{content!r} are not the labels of a value: they need own and fields") from error
+            raise InvalidInput(f"{shown(content)} are not the labels of a value: they need own and fields") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,9 @@ class Part:
                 Inner.from_json(content["inner"]) if "inner" in content else None,
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInput(f"{content!r} is not a message part: it needs kind, name, value and label") from error
+            raise InvalidInput(
+                f"{shown(content)} is not a message part: it needs kind, name, value and label"
+            ) from error
 
 
 class MessageStatus(StrEnum):
@@ -174,4 +177,4 @@ class Message:
                 TrustLabel.from_json(content["decided"]),
             )
         except (KeyError, TypeError) as error:
-            raise InvalidInput(f"{content!r} is not a message") from error
+            raise InvalidInput(f"{shown(content)} is not a message") from error

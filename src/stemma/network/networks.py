@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stemma.core.digests import digest
 from stemma.core.errors import Conflict, InvalidInput, InvalidName, NotFound
 from stemma.core.ids import new_id
+from stemma.core.shown import shown
 from stemma.ledger.scope import Scope
 from stemma.models.encoders import Encoder
 from stemma.network.alarms import Alarms
@@ -224,7 +225,7 @@ class Networks:
 def _request(item: Mapping[str, str], number: int, network: Network) -> dict[str, str]:
     missing = [name for name in network.inputs if not isinstance(item.get(name), str)]
     if missing:
-        has = ", ".join(repr(name) for name in item) or "nothing"
+        has = shown(list(item))[1:-1] or "nothing"
         raise InvalidInput(
             f"item {number} has no text {missing[0]!r}, which network {network.name!r} reads; it has {has}"
         )

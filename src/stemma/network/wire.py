@@ -4,8 +4,10 @@ from functools import lru_cache
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from stemma.core.errors import InvalidInput
+from stemma.core.shown import shown
 from stemma.core.trust import Confidentiality, TrustLabel
 from stemma.guard.ruling import Clearance
 
@@ -20,7 +22,10 @@ Label: TypeAlias = Annotated[
 def _clearance(value: Any) -> Clearance:
     if isinstance(value, Clearance):
         return value
-    return Clearance(Confidentiality[value["confidentiality"].upper()], frozenset(value["categories"]))
+    try:
+        return Clearance(Confidentiality[value["confidentiality"].upper()], frozenset(value["categories"]))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(f"{shown(value)} is not a clearance: it needs confidentiality and categories") from error
 
 
 Cleared: TypeAlias = Annotated[
@@ -41,7 +46,10 @@ def to_json(record: Any, kind: Any = None) -> Any:
     5.0
     """
     hashable: Any = kind or type(record)
-    return _adapter(hashable).dump_python(record, mode="json")
+    try:
+        return _adapter(hashable).dump_python(record, mode="json")
+    except (UnicodeEncodeError, PydanticSerializationError) as error:
+        raise InvalidInput(f"{shown(record)} cannot be written as JSON: {shown(str(error))[1:-1]}") from error
 
 
 def from_json(kind: Any, content: Any) -> Any:
@@ -49,10 +57,10 @@ def from_json(kind: Any, content: Any) -> Any:
     try:
         return _adapter(kind).validate_python(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = shown(".".join(str(step) for step in first["loc"]))[1:-1]
         name = getattr(kind, "__name__", str(kind)).lower()
-        raise InvalidInput(f"{content!r} is not a {name}: {where}: {first['msg']}") from error
+        raise InvalidInput(f"{shown(content)} is not a {name}: {where}: {shown(first['msg'])[1:-1]}") from error
 
 
 @lru_cache(maxsize=64)

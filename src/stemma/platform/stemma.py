@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from stemma.evaluate.portability import Portability
     from stemma.evaluate.runner import Evaluation, Runner
     from stemma.evaluate.trial import Trial, TrialSettings
+    from stemma.guard.vault import Vault
     from stemma.network import Networks
+    from stemma.network.alarms import Alarms
     from stemma.network.state.memory import Memories
     from stemma.optimize.arena import Standing
     from stemma.optimize.optimizer import Assignment, OptimizationResult, Optimizer
@@ -59,9 +61,8 @@ class Stemma:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.store = Store.open(settings.store)
-        in_memory = settings.store.rstrip("/") in ("sqlite:", "sqlite:///:memory:")
         try:
-            signer = None if in_memory else self._signer()
+            signer = None if is_in_memory(settings.store) else self._signer()
             authority = StoredAuthority(self.clock, settings.token)
             actor = authority.principal(self.store) or settings.actor
         except BaseException:
@@ -121,12 +122,17 @@ class Stemma:
         """What agents remember across tasks, searched by meaning: with MiniLM where it is installed, else by hashed words."""
         return self.networks.memories
 
+    @property
+    def alarms(self) -> "Alarms":
+        """What was noticed in the traffic of networks: refusals, floods, drift, loops, with the way that each took."""
+        return self.networks.alarms
+
     @cached_property
     def vault(self) -> "Vault":
         """Personal data as tokens, and the keys that turn them back; in a store in memory they end with it."""
         from stemma.guard.vault import Vault
 
-        return Vault(self.scope, None if self.public_key is None and self._in_memory else self.settings.keys_folder)
+        return Vault(self.scope, None if is_in_memory(self.settings.store) else self.settings.keys_folder)
 
     def close(self) -> None:
         """Signs what the audit log gained, and gives the connections back."""
@@ -321,6 +327,11 @@ class Stemma:
             None if named.judge is None else self.target(named.judge),
             named.concurrency,
         )
+
+
+def is_in_memory(store: str) -> bool:
+    """Whether a store ends with its process, so that nothing of it may be kept in files either."""
+    return store.rstrip("/") in ("sqlite:", "sqlite:///:memory:")
 
 
 def open_stemma(*, models: Mapping[str, "Model"] | None = None, clock: Clock | None = None, **settings: Any) -> Stemma:

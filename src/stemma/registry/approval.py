@@ -9,20 +9,21 @@ from sqlalchemy import Connection, exists, or_, select, union
 from stemma.core.errors import Unauthorized
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Transaction
-from stemma.store.schema import candidate_parents, candidates, contents, generators, prompt_versions, sessions
+from stemma.store.schema import candidate_parents, candidates, contents, prompt_versions, sessions
 
 
-def approve_move(tx: Transaction, name: str, version: int, label: str) -> str | None:
+def approve_move(tx: Transaction, name: str, version: int, label: str, *, admitted: bool = False) -> str | None:
     """Nothing, or a warning, if the actor may point `label` at that version.
 
-    A label that is not protected takes the right to write the prompt. A protected one takes the right to approve it, and is
-    never moved by a writer of what it shall point to; where duties are not separated, that is only warned of. Raises
-    Unauthorized.
+    A label that is not protected takes the right to write the prompt, or that the actor has just `admitted` the version. A
+    protected one takes the right to approve it, and is never moved by a writer of what it shall point to; where duties are not
+    separated, that is only warned of. Raises Unauthorized.
     """
     rules = tx.authority.rules(tx.connection)
     resource = f"prompts:/{name}"
     if label not in rules.protected:
-        tx.require(Action.WRITE, resource)
+        if not admitted:
+            tx.require(Action.WRITE, resource)
         return None
     tx.require(Action.APPROVE, resource)
     here = (prompt_versions.c.name == name, prompt_versions.c.version == version)
@@ -49,23 +50,17 @@ def approve_admission(tx: Transaction, name: str, candidate_id: int) -> str | No
 
 
 def writers(connection: Connection, content_id: int, *, candidate: int | None = None) -> set[str]:
-    """Everybody who wrote these words: who saved them by hand, and who opened a session that wrote them, with the agent that
-    was its generator. A session that only began with them wrote them if its own `candidate` is meant.
+    """Everybody who wrote these words: who saved them by hand, and who opened a session that wrote them. A session that only
+    began with them wrote them if its own `candidate` is meant. Agents that were generators need no mention: none approves.
     """
     changed = exists().where(candidate_parents.c.candidate_id == candidates.c.id)
     wrote = changed if candidate is None else or_(changed, candidates.c.id == candidate)
     by_hand = (prompt_versions.c.content_id == content_id, prompt_versions.c.candidate_id.is_(None))
-    by_machine = (
-        select(sessions.c.actor, generators.c.name)
-        .join(candidates, candidates.c.session == sessions.c.number)
-        .join(generators, generators.c.digest == sessions.c.generator)
-        .where(candidates.c.content_id == content_id, wrote)
-        .subquery()
-    )
     query = union(
         select(prompt_versions.c.author).where(*by_hand),
-        select(by_machine.c.actor),
-        select("agent:" + by_machine.c.name),
+        select(sessions.c.actor)
+        .join(candidates, candidates.c.session == sessions.c.number)
+        .where(candidates.c.content_id == content_id, wrote),
     )
     return set(connection.scalars(query))
 

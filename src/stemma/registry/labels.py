@@ -45,12 +45,14 @@ def label_state(connection: Connection, name: str, label: str) -> LabelState:
     return LabelState() if row is None else LabelState(row.version, row.generation)
 
 
-def move_label(tx: Transaction, name: str, label: str, version: int, seen: LabelState) -> str | None:
+def move_label(
+    tx: Transaction, name: str, label: str, version: int, seen: LabelState, *, admitted: bool = False
+) -> str | None:
     """Points the label at `version`; see `approve_move` for who may, and for the warning that is given back.
 
     Raises Conflict when it is not where it was `seen`, and Unauthorized.
     """
-    warning = approve_move(tx, name, version, label)
+    warning = approve_move(tx, name, version, label, admitted=admitted)
     lost = Conflict(f"label {label!r} of {name!r} was moved by somebody else at this moment; look, then try again")
     changed = {"version": version, "generation": seen.generation + 1, "actor": tx.actor, "moved_at": tx.at}
     if seen.generation == 0:

@@ -55,9 +55,9 @@ class Prompts:
     ) -> PromptVersion:
         """The version that `label` points to (``production`` unless told), or the numbered one.
 
-        `name` may be a reference (``prompts:/name@staging``, ``prompts:/name/3``, ``prompts:/name#<digest>``). A label is
-        read from the store at most every `cache_ttl_seconds`; this process's own moves are seen at once. `fallback` is
-        served, as version 0, when the prompt is not there or the store cannot be reached.
+        `name` may be a reference (``prompts:/name@staging``, ``prompts:/name/3``, ``prompts:/name#<digest>``). A label, and
+        whether it may be read, is read from the store at most every `cache_ttl_seconds`; this process's own moves are seen at
+        once. `fallback` is served, as version 0, when the prompt is not there or the store cannot be reached.
 
         Raises InvalidName, NotFound naming what there is, Unauthorized, and StoreError.
         """
@@ -144,7 +144,8 @@ class Prompts:
             told |= {"by_writer": True} if warning else {}
             tx.record("prompt.admitted", subject=f"{name}/{version}", data=told)
             if label is not None:
-                move_label(tx, name, label, version, label_state(tx.connection, name, check_label(label)))
+                seen = label_state(tx.connection, name, check_label(label))
+                move_label(tx, name, label, version, seen, admitted=True)
         self._forget(name)
         return self.get(name, version=version)
 

@@ -346,6 +346,31 @@ memories = Table(
     Index("ix_memories_scope", "scope", "id"),
 )
 
+# --- alarms -----------------------------------------------------------------------------------------------------------
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", Text, primary_key=True),  # of what was noticed, so that it is noticed once
+    Column("kind", Text, nullable=False),  # guard.alarms.Kind
+    Column("run", Text, nullable=False),  # empty for what happened in none
+    Column("at", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_alarms_at", "at"),
+    Index("ix_alarms_run", "run"),
+)
+
+alarm_watch = Table(  # what the watch has seen: measures of each run, and under "log" how far it has read
+    "alarm_watch",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("network", Text, nullable=False),
+    Column("through", BigInteger, nullable=False),  # number of the last entry of the audit log that counts in `seen`
+    Column("ended", Integer, nullable=False),  # 1 for a run that was looked at whole
+    Column("seen", Text, nullable=False),
+    Index("ix_alarm_watch_network", "network", "ended", "through"),
+)
+
 # --- access -----------------------------------------------------------------------------------------------------------
 
 access_state = Table(

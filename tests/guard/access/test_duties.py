@@ -93,9 +93,21 @@ def test_an_author_who_may_not_approve_releases_nothing(join: Joining) -> None:
     """The gate's verdict is no permission: whoever releases needs the right to approve, whatever passed."""
     bea, cy = join("user:bea", "author"), join("user:cy", *ROLES)
     candidate = cy.candidate("Say goodbye.")
+    with pytest.raises(Unauthorized, match=r"user:bea may not approve verdicts:/\w+: no role of user:bea allows it"):
+        passed(bea, candidate)
     verdict = passed(cy, candidate)
     with pytest.raises(Unauthorized, match="user:bea may not approve prompts:/triage: no role of user:bea allows it"):
         gate_of(bea).release("triage", candidate, verdict)
+
+
+def test_a_reviewer_releases_to_where_it_is_tried(join: Joining) -> None:
+    """Whoever lets a candidate through may label it for a trial with it, and still moves no such label otherwise."""
+    bea, cy = join("user:bea", "author"), join("user:cy", "reviewer")
+    candidate = bea.candidate("Say goodbye.")
+    released = gate_of(cy).release("triage", candidate, passed(cy, candidate), label="staging")
+    assert released.labels == ("staging",)
+    with pytest.raises(Unauthorized, match="user:cy may not write prompts:/triage"):
+        cy.prompts.label("triage", 1, "canary")
 
 
 def test_who_began_a_search_with_a_prompt_did_not_write_it(join: Joining) -> None:
@@ -113,8 +125,8 @@ def test_who_began_a_search_with_a_prompt_did_not_write_it(join: Joining) -> Non
         cy.prompts.admit("triage", child, trust=INTERNAL)
 
 
-def test_an_agent_that_generated_a_prompt_is_one_of_its_writers(join: Joining) -> None:
-    """As is the service that ran it; a person reviews it."""
+def test_neither_an_agent_that_generated_a_prompt_nor_what_ran_it_lets_it_through(join: Joining) -> None:
+    """The agent because none does, the service because it opened the session; a person reviews it."""
     worker, cy = join("service:worker", *ROLES), join("user:cy", *ROLES)
     candidate = worker.candidate("Say goodbye.", generator="desk/plan")
     for actor in ("service:worker", "agent:desk/plan"):

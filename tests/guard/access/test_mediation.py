@@ -21,7 +21,8 @@ from stemma.network import Question, Verdict
 from stemma.network.letters import Letters
 from stemma.network.message import MessageStatus
 from stemma.network.questions import Questions, ask
-from stemma.network.records import Records
+from stemma.network.records import Records, claim_runs
+from stemma.network.run import RunStatus
 from stemma.network.state.memory import Memories
 from stemma.registry.candidates import Candidates, NewCandidate
 from stemma.registry.contents import Contents
@@ -45,6 +46,18 @@ class NobodyMay:
 
     def rules(self, connection: Connection) -> Rules:
         return Rules(governed=True, separated=True)
+
+
+@dataclass
+class OnceOnly(NobodyMay):
+    """Whatever is asked first is allowed, and nothing after it: a right that ends while something is done."""
+
+    asked: int = 0
+
+    def require(self, connection: Connection, actor: str, action: Action, resource: str) -> None:
+        self.asked += 1
+        if self.asked > 1:
+            super().require(connection, actor, action, resource)
 
 
 @dataclass(frozen=True)
@@ -216,6 +229,23 @@ def test_texts_of_prompts_and_memories_are_read_by_leave(open_rooms: Rooms, read
     """Whoever may not read them sees none, also not by remembering something under a source that is there."""
     with pytest.raises(Unauthorized, match="nobody may"):
         read(Rooms.over(replace(open_rooms.scope, authority=NobodyMay())))
+
+
+def test_a_right_that_ends_while_a_text_is_encoded_keeps_nothing(open_rooms: Rooms) -> None:
+    """The question is put again in the transaction that writes."""
+    before = everything(open_rooms.scope.store)
+    with pytest.raises(Unauthorized, match="user:ada may not write memories:/desk"):
+        CHANGES[Memories]["remember"](Rooms.over(replace(open_rooms.scope, authority=OnceOnly())))
+    assert everything(open_rooms.scope.store) == before
+
+
+def test_a_worker_takes_on_no_run_without_leave(open_rooms: Rooms) -> None:
+    """One whose token has ended stops there, and the run waits for another."""
+    Records(open_rooms.scope).open_batch("waiting", network_in(open_rooms), [{"ticket": "1"}])
+    refusing = replace(open_rooms.scope, authority=NobodyMay())
+    with pytest.raises(Unauthorized, match="user:ada may not use networks:/desk"), refusing.write() as tx:
+        claim_runs(tx, "me", most=1, batch="waiting")
+    assert [run.status for run in Records(open_rooms.scope).batch("waiting")] == [RunStatus.WAITING]
 
 
 @pytest.mark.parametrize("name", ["decide", "admit", "release", "grant", "save", "enable"])

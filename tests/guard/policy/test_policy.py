@@ -39,7 +39,7 @@ def test_files_of_a_folder_are_added_to_the_defaults(tmp_path: Path) -> None:
         "policy 'never-pay' forbids the spend of tool 'pay' by agent 'clerk', and a person's approval does not change that",
     )
     assert loaded.call(call("write")).verdict is Verdict.ALLOW
-    assert Policy.load(tmp_path / "none") == Policy.default()
+    assert Policy.load(tmp_path / "none").version == Policy.default().version
 
 
 def test_default_file_of_a_folder_replaces_the_defaults(tmp_path: Path) -> None:
@@ -59,7 +59,11 @@ def test_default_file_of_a_folder_replaces_the_defaults(tmp_path: Path) -> None:
 def test_version_is_that_of_all_texts() -> None:
     """The same texts give the same policy on every machine; one more space is another version."""
     default = Policy.default()
-    assert Policy.of(default.texts) == default
+    assert Policy.of(default.texts).version == default.version
+    assert (
+        Policy.of({"b": PERMIT_ALL, "a": PERMIT_ALL}).version == Policy.of({"a": PERMIT_ALL, "b": PERMIT_ALL}).version
+    )
+    assert [one.id for one in Policy.of({"b": PERMIT_ALL, "a": PERMIT_ALL}).statements] == ["a#1", "b#1"]
     assert Policy.of({**default.texts, "b.cedar": " "}).version != default.version
     assert Policy.of({name: text + "\n" for name, text in default.texts.items()}).version != default.version
     assert len(default.version) == 64
@@ -75,6 +79,7 @@ def test_no_policy_permits_nothing() -> None:
     ("text", "line", "problem"),
     [
         ("\n\npermit (principal, action,\n resource)\n when { foo bar };", 5, "is not Cedar: unexpected token `bar`"),
+        ("permit (principal, action, resource)\n when { foo bar,\n bar };", 1, "is not Cedar: unexpected token `bar`"),
         ("// a\npermit (principal, action, resource)", 2, "is not Cedar: unexpected end of input"),
         ('permit (principal == Agnt::"x", action, resource);', 1, "unrecognized entity type `Agnt`"),
         ('\npermit (principal, action == Action::"buy", resource);', 2, 'unrecognized action `Action::"buy"`'),
@@ -95,6 +100,7 @@ def test_policy_that_makes_no_sense_is_refused_with_its_place(text: str, line: i
     with pytest.raises(InvalidData) as caught:
         Policy.of({"f.cedar": text})
     assert problem in str(caught.value)
+    assert ("ask first" in str(caught.value)) == ("ask first" in problem)
     assert caught.value.line == line
     assert str(caught.value).startswith("f.cedar:")
 
@@ -126,12 +132,14 @@ def test_policies_are_split_where_cedar_ends_them() -> None:
     [
         ("context.decided == 0 && context.sensitive == 1 && context.content == 2", (UNTRUSTED, INTERNAL, TRUSTED)),
         ("context.decided == 2 && context.sensitive == 0 && context.content == 1", (TRUSTED, UNTRUSTED, INTERNAL)),
+        ("context.decided == 1 && context.sensitive == 2 && context.content == 0", (INTERNAL, TRUSTED, UNTRUSTED)),
     ],
 )
 def test_integrity_is_told_by_what_it_is_of(condition_: str, holds: tuple[TrustLabel, ...]) -> None:
     """What decided, what decides where it goes, and the rest have an integrity of their own."""
     decided, to, text = holds
-    facts = call(decided=decided, labels={"to": to, "text": text}, sensitive=("to",))
+    given = {"to": to, "by": TRUSTED, "text": text, "title": TRUSTED}
+    facts = call(decided=decided, labels=given, sensitive=("to", "by"))
     assert condition(condition_).call(facts).verdict is Verdict.ALLOW
     assert condition(condition_).call(call()).verdict is Verdict.DENY
 
@@ -166,7 +174,7 @@ def test_context_holds_what_the_schema_says() -> None:
         ("context.arguments.a + 1 > 3 - context.arguments.a * 2", [1], [0]),
         ("-context.arguments.a > 1", [-2], [0]),
         ('context.arguments.a.lessThan(decimal("0.5"))', [0.4999, -1, 0], [0.5, 1]),
-        ('context.arguments.a == decimal("0.1")', [0.1], [0.2]),
+        ('context.arguments.a == decimal("0.1")', [0.1], [0.2, 922_337_203_685_477]),
         ('context.arguments.a == "EUR"', ["EUR"], ["USD", ""]),
         ('context.arguments.a like "DE*"', ["DE02", "DE"], ["FR"]),
         ('["a", "b"].contains(context.arguments.a)', ["a"], ["c"]),
@@ -210,7 +218,7 @@ def test_arguments_are_seen_with_the_type_that_the_policy_takes_them_for(
         ("context.arguments.a >= 100", float("inf"), "a whole number"),
         ("context.arguments.a >= 100", 10**400, "a whole number"),
         ('context.arguments.a.greaterThan(decimal("1.0"))', 1.00001, "at most four decimal places"),
-        ('context.arguments.a.greaterThan(decimal("1.0"))', 10**15, "at most four decimal places"),
+        ('context.arguments.a.greaterThan(decimal("1.0"))', 922_337_203_685_478, "at most four decimal places"),
         ('context.arguments.a.greaterThan(decimal("1.0"))', float("nan"), "at most four decimal places"),
         ('context.arguments.a like "DE*"', 7, "a text"),
         ('context.arguments.a.contains("x")', "x", "a list of texts"),
@@ -237,8 +245,12 @@ def test_argument_of_another_type_denies(told: str, value: Any, words: str) -> N
     [
         ("context.arguments.a == context.arguments.b", "of argument 'a' it cannot be told which type it is"),
         ('context.arguments.a < 1 && context.arguments.a == "x"', "taken for a whole number and for a text"),
+        ("context.arguments.a == context.decided", "of argument 'a' it cannot be told which type it is"),
+        ("context.arguments.name == context.arguments.actor", "of argument 'name' it cannot be told which type it is"),
         ("context.arguments.a.b == 1", "of argument 'a' it cannot be told which type it is"),
         ('context.arguments.a.ip == "x"', "of argument 'a' it cannot be told which type it is"),
+        ('[context.arguments.a].contains("x")', "of argument 'a' it cannot be told which type it is"),
+        ('{"x": context.arguments.a} == {"x": 1}', "of argument 'a' it cannot be told which type it is"),
         ('context == {"decided": 1}', "the context is used as a whole"),
         ("context.arguments == context.arguments", "the context is used as a whole"),
     ],
@@ -273,6 +285,12 @@ def test_presence_alone_takes_any_value() -> None:
     for value in ({"x": 1}, [1], "x", 0):
         assert asked.call(call(labels={"a": INTERNAL}, arguments={"a": value})).verdict is Verdict.ALLOW
     assert asked.call(call(labels={"b": INTERNAL}, arguments={"b": 1})).verdict is Verdict.DENY
+    accented = condition('context.arguments has "größe" && context.arguments["größe"] == 1')
+    assert accented.call(call(labels={"größe": INTERNAL}, arguments={"größe": 1})).verdict is Verdict.ALLOW
+    either = condition("context.arguments has a && context.arguments.a < 5 || !(context.arguments has a)")
+    assert either.looks_at("pay") == {"a": "Long"}
+    assert either.call(call(labels={"a": INTERNAL}, arguments={"a": 4})).verdict is Verdict.ALLOW
+    assert either.call(call()).verdict is Verdict.ALLOW
 
 
 def test_policy_that_fails_denies() -> None:
@@ -300,6 +318,7 @@ def test_facts_that_are_no_facts_deny() -> None:
         ruling = allow.call(facts)
         assert (ruling.verdict, ruling.version) == (Verdict.DENY, allow.version)
         assert "which means deny" in ruling.reasons[0]
+    assert "which means deny: AttributeError: " in allow.call(call(decided=nothing)).reasons[0]
     ruling = allow.endorse(field(label=nothing))
     assert (ruling.verdict, ruling.policies) == (Verdict.DENY, ())
     assert "which means deny" in ruling.reasons[0]
@@ -309,7 +328,8 @@ def test_facts_that_are_no_facts_deny() -> None:
     )
     assert allow.call(call(agent="a\ud800")).verdict is Verdict.DENY
     huge = condition("context.arguments has a && context.arguments.a > 1")
-    assert huge.call(call(labels={"a": TRUSTED}, arguments={"a": 10**5000})).verdict is Verdict.DENY
+    ruling = huge.call(call(labels={"a": TRUSTED}, arguments={"a": 10**5000}))
+    assert ruling.reasons[0].endswith("deny: argument 'a' is not a whole number, which policies take it for")
 
 
 def test_names_are_never_read_as_cedar() -> None:
@@ -341,6 +361,8 @@ def test_forbid_that_a_person_may_lift() -> None:
 
 def test_several_policies_are_told_in_order() -> None:
     """What determined a verdict is always told in the same order."""
+    many = policy("".join(f'@id("{number}") {PERMIT_ALL}' for number in range(30)))
+    assert many.call(call()).policies == tuple(sorted(str(number) for number in range(30)))
     asked = policy(
         f'@id("b") {PERMIT_ALL} @id("a") {PERMIT_ALL}',
         '@id("c") forbid (principal, action == Action::"write", resource);',
@@ -375,7 +397,7 @@ def test_several_policies_are_told_in_order() -> None:
             "tool 'pay' would be handed internal text with pii, and is cleared for secret with health, x",
         ),
         (
-            call(labels=dict.fromkeys("ab", TrustLabel(Integrity.TRUSTED, categories=frozenset(["z", "pii"])))),
+            call(labels=dict.fromkeys("ba", TrustLabel(Integrity.TRUSTED, categories=frozenset(["z", "pii"])))),
             "tool 'pay' would be handed internal text with pii, z in arguments 'a', 'b', and is cleared for internal",
         ),
     ],
@@ -384,6 +406,16 @@ def test_reasons_name_what_is_wrong(facts: Any, reason: str) -> None:
     """A question says in one sentence which label stands in the way; a denial says it, too."""
     assert Policy.default().call(facts).reasons == (f"{reason}; no policy lets that through without a person",)
     assert Policy.of({}).call(facts).reasons == (f"{reason}; no policy lets that through",)
+
+
+def test_every_objection_is_told() -> None:
+    """What is wrong with two arguments and with the call itself makes three sentences, always in the same order."""
+    facts = call(decided=UNTRUSTED, labels={"to": UNTRUSTED, "amount": UNTRUSTED}, sensitive=("to", "amount"))
+    assert [reason.partition(";")[0] for reason in Policy.default().call(facts).reasons] == [
+        "argument 'amount' is untrusted and decides what happens",
+        "argument 'to' is untrusted and decides what happens",
+        "untrusted text had a say in whether this spend happens",
+    ]
 
 
 def test_untrusted_say_in_a_read_is_no_objection() -> None:

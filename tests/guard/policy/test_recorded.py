@@ -40,7 +40,7 @@ def test_call_is_kept_without_its_arguments() -> None:
         labels={"iban": UNTRUSTED, "text": PII},
         arguments={"iban": "DE0212", "text": "her diagnosis"},
         sensitive=("iban",),
-        clearance=Clearance(Confidentiality.SECRET, frozenset(["pii", "health"])),
+        clearance=Clearance(Confidentiality.SECRET, frozenset(["pii", *"edcba"])),
     )
     told = data(facts)
     assert told == {
@@ -55,7 +55,7 @@ def test_call_is_kept_without_its_arguments() -> None:
             "text": {"integrity": "trusted", "confidentiality": "secret", "categories": ["pii"]},
         },
         "sensitive": ["iban"],
-        "clearance": {"confidentiality": "secret", "categories": ["health", "pii"]},
+        "clearance": {"confidentiality": "secret", "categories": ["a", "b", "c", "d", "e", "pii"]},
         "verdict": "ask",
         "reasons": list(DEFAULT.call(facts).reasons),
         "policies": ["approved"],
@@ -110,6 +110,7 @@ def test_other_entries_are_no_decisions() -> None:
     """Entries of other kinds, and questions that no policy asked, are passed over."""
     assert Decision.of(entry(0, "label.moved", data(call()))) is None
     assert Decision.of(entry(0, "question.asked", {"question": "Shall I?"})) is None
+    assert Decision.of(entry(0, "tool.called", {**data(call()), "policies": []})) is None
     for kind in ("tool.called", "tool.denied", "question.asked", "label.endorsed"):
         assert Decision.of(entry(0, kind, data(call()))) is not None
 
@@ -118,20 +119,24 @@ def test_decisions_are_found_in_the_log(scope: Scope) -> None:
     """All of them in order, beyond a page, and one by its number."""
     denied = data(call("gift"))
     with scope.write() as tx:
+        tx.record("tool.called", subject="run", data=data(call()))
         for number in range(1_005):
             tx.record("thing.done", subject="x", data={"n": number})
         tx.record("tool.denied", subject="run", data=denied)
         tx.record("label.endorsed", subject="run", data=data(field()))
     found = list(decisions(scope.ledger))
-    assert [(one.seq, one.kind) for one in found] == [(1_005, "tool.denied"), (1_006, "label.endorsed")]
-    assert decision(scope.ledger, 1_006) == found[1]
+    assert [(one.seq, one.kind) for one in found] == [
+        (0, "tool.called"),
+        (1_006, "tool.denied"),
+        (1_007, "label.endorsed"),
+    ]
+    assert [one.ruling.verdict for one in found] == [Verdict.ALLOW, Verdict.DENY, Verdict.DENY]
+    assert [decision(scope.ledger, one.seq) for one in found] == found
     with pytest.raises(InvalidInput, match=r"entry 4 is 'thing.done', which no policy decided"):
         decision(scope.ledger, 4)
-    for beyond in (1_007, -1):
+    for beyond in (1_008, -1):
         with pytest.raises(InvalidInput, match=f"the audit log has no entry {beyond}; list the newest"):
             decision(scope.ledger, beyond)
-    for _, verdict in ((0, Verdict.DENY), (1, Verdict.DENY)):
-        assert found[0].ruling.verdict is verdict
 
 
 def test_dry_run_tells_what_would_change() -> None:

@@ -1,7 +1,8 @@
 """Permissions: who may do what in a store, by which token."""
 
-from stemma.guard.access.access import Access, Issued, Whoami
+from stemma.guard.access.access import Access, Whoami
 from stemma.guard.access.authority import StoredAuthority
+from stemma.guard.access.changes import Issued
 from stemma.guard.access.permission import Permission
 from stemma.guard.access.principal import Principal, agent_id
 from stemma.guard.access.role import BUILT_IN, Grant, Role

@@ -7,34 +7,32 @@ From then on nobody does anything without a token.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from stemma.core.errors import Conflict, InvalidInput, NotConfigured, NotFound
 from stemma.core.ids import new_id
 from stemma.guard.access.authority import StoredAuthority
+from stemma.guard.access.changes import (
+    Issued,
+    add_grant,
+    add_principal,
+    add_token,
+    check_holders,
+    check_known,
+    govern,
+    insert_or_ignore,
+    keep_an_admin,
+)
 from stemma.guard.access.permission import EVERYTHING, check_pattern
 from stemma.guard.access.principal import Principal, check_principal
 from stemma.guard.access.role import ADMIN, BUILT_IN, Grant, Role
-from stemma.guard.access.standing import Standing, grants_in, roles_in, token_of
-from stemma.guard.access.token import DEFAULT_DAYS, Token, TokenScope, expiry, new_token
-from stemma.ledger.authority import Action, Rules, check_agent, is_agent
+from stemma.guard.access.standing import grants_in, roles_in, token_of
+from stemma.guard.access.token import DEFAULT_DAYS, Token, TokenScope, expiry
+from stemma.ledger.authority import Action, Rules, check_agent
 from stemma.ledger.checkpoint import Checkpoint
 from stemma.ledger.scope import Scope, Transaction
 from stemma.store.schema import access_roles, access_state, principals, role_grants, tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A new token. `secret` is its text, which nothing can tell again."""
-
-    token: Token
-    secret: str
-
-    def __repr__(self) -> str:
-        return f"Issued({self.token!r}, secret=…)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,9 @@ class Access:
         """Asks for no permission: it tells a caller of himself alone."""
         actor = self._scope.actor
         with self._scope.read() as connection:
-            standing: Standing = self._authority.standing(connection)
+            standing = self._authority.standing(connection)
+            if standing.rules.governed and standing.token is None:  # the name is only what the caller says
+                return Whoami(actor, standing.rules, None, ())
             return Whoami(
                 actor,
                 standing.rules,
@@ -99,11 +99,11 @@ class Access:
         with self._changing("access:/") as tx:
             if self._authority.rules(tx.connection).governed:
                 raise Conflict("this store is governed already; see: stemma access whoami")
-            self._add(tx, actor, "enabled access")
+            add_principal(tx, actor, "enabled access")
             for role in BUILT_IN:
-                self._grant(tx, actor, role, EVERYTHING)
-            issued = self._issue(tx, actor, TokenScope(), days)
-            self._govern(tx)
+                add_grant(tx, actor, role, EVERYTHING)
+            issued = self._issued(tx, actor, TokenScope(), days)
+            govern(tx)
         return issued
 
     def recover(self, *, days: float = DEFAULT_DAYS) -> Issued:
@@ -122,9 +122,9 @@ class Access:
             )
         Checkpoint.parse(signed.note, ledger.signer.public_key)
         with self._alone() as tx:
-            self._add(tx, actor, "recovered access")
-            self._grant(tx, actor, ADMIN, EVERYTHING)
-            issued = self._issue(tx, actor, TokenScope(), days)
+            add_principal(tx, actor, "recovered access")
+            add_grant(tx, actor, ADMIN, EVERYTHING)
+            issued = self._issued(tx, actor, TokenScope(), days)
             tx.record("access.recovered", subject=actor, data={"token": issued.token.id})
         return issued
 
@@ -156,7 +156,7 @@ class Access:
         """
         check_principal(principal)
         with self._changing("access:/principals") as tx:
-            if not self._add(tx, principal, description):
+            if not add_principal(tx, principal, description):
                 raise Conflict(f"{principal} is there already; see: stemma access ls")
 
     def define(self, role: Role) -> None:
@@ -169,7 +169,7 @@ class Access:
             row = {"name": role.name, "description": role.description, "permissions": permissions}
             tx.connection.execute(insert(access_roles), row | {"defined_by": tx.actor, "defined_at": tx.at})
             tx.record("access.role_defined", subject=role.name, data={"permissions": permissions.splitlines()})
-            _holders_are_no_agents(tx.connection, role)
+            check_holders(tx.connection, role)
 
     def grant(self, principal: str, role: str, *, on: str = EVERYTHING) -> bool:
         """Gives a role for the resources of a pattern; False when the principal had it.
@@ -179,8 +179,8 @@ class Access:
         """
         check_pattern(on)
         with self._changing(f"access:/grants/{principal}") as tx:
-            _known(tx.connection, principal)
-            return self._grant(tx, principal, role, on)
+            check_known(tx.connection, principal)
+            return add_grant(tx, principal, role, on)
 
     def revoke(self, principal: str, role: str, *, on: str | None = None) -> int:
         """Takes a role away, for one pattern or for all; gives back how many grants that were.
@@ -197,7 +197,7 @@ class Access:
                 raise NotFound(f"{principal} has no role {role!r}{where}; see: stemma access ls")
             told = {"role": role, "on": sorted(row.resources for row in gone)}
             tx.record("access.revoked", subject=principal, data=told)
-            self._keep_an_admin(tx, f"role {role!r} of {principal} was not revoked")
+            keep_an_admin(tx, f"role {role!r} of {principal} was not revoked")
         return len(gone)
 
     # --- tokens -------------------------------------------------------------------------------------------------------
@@ -208,11 +208,11 @@ class Access:
         Raises NotFound, and InvalidInput for a life that is too long.
         """
         with self._changing(f"access:/tokens/{principal}") as tx:
-            _known(tx.connection, principal)
-            issued = self._issue(tx, principal, scope, days)
+            check_known(tx.connection, principal)
+            issued = self._issued(tx, principal, scope, days)
             if not self._authority.rules(tx.connection).governed:
-                self._govern(tx)
-                self._keep_an_admin(tx, "the first token governs the store, and nothing was issued")
+                govern(tx)
+                keep_an_admin(tx, "the first token governs the store, and nothing was issued")
         return issued
 
     def revoke_token(self, token_id: str) -> Token:
@@ -230,7 +230,7 @@ class Access:
                 return token
             tx.connection.execute(update(tokens).where(tokens.c.id == token_id).values(revoked_at=tx.at))
             tx.record("token.revoked", subject=token_id, data={"principal": token.principal})
-            self._keep_an_admin(tx, f"token {token_id} was not revoked")
+            keep_an_admin(tx, f"token {token_id} was not revoked")
         return replace(token, revoked_at=tx.at)
 
     # --- inside -------------------------------------------------------------------------------------------------------
@@ -252,97 +252,11 @@ class Access:
         """A transaction that no other change of access runs beside, and after which every process reads anew."""
         with self._scope.write() as tx:
             first = {"id": 1, "stamp": new_id("a"), "governed": 0, "protected": None}
-            inserting = (sqlite if self._scope.store.is_sqlite else postgresql).insert(access_state).values(first)
-            tx.connection.execute(inserting.on_conflict_do_nothing())
+            insert_or_ignore(tx.connection, access_state, first)
             if not self._scope.store.is_sqlite:
                 tx.connection.execute(text("select 1 from access_state where id = 1 for update"))
             yield tx
             tx.connection.execute(update(access_state).values(stamp=new_id("a")))
 
-    def _add(self, tx: Transaction, principal: str, description: str) -> bool:
-        row = {"id": principal, "description": description, "added_by": tx.actor, "added_at": tx.at}
-        inserting = (sqlite if self._scope.store.is_sqlite else postgresql).insert(principals).values(row)
-        added = tx.connection.execute(inserting.on_conflict_do_nothing().returning(principals.c.id)).first() is not None
-        if added:
-            tx.record("access.added", subject=principal, data={})
-        return added
-
-    def _grant(self, tx: Transaction, principal: str, role: str, on: str) -> bool:
-        known = {**BUILT_IN, **{one.name: one for one in roles_in(tx.connection)}}
-        if role not in known:
-            raise NotFound(f"there is no role {role!r}; there are {', '.join(known)}")
-        if is_agent(principal):
-            _check_for_agents(known[role], principal)
-        row = {"principal": principal, "role": role, "resources": on, "granted_by": tx.actor, "granted_at": tx.at}
-        inserting = (sqlite if self._scope.store.is_sqlite else postgresql).insert(role_grants).values(row)
-        made = (
-            tx.connection.execute(inserting.on_conflict_do_nothing().returning(role_grants.c.role)).first() is not None
-        )
-        if made:
-            tx.record("access.granted", subject=principal, data={"role": role, "on": on})
-        return made
-
-    def _issue(self, tx: Transaction, principal: str, scope: TokenScope, days: float) -> Issued:
-        secret, shown = new_token()
-        expires_at = expiry(self._scope.clock.now(), days)
-        token = Token(shown.id, principal, scope, tx.actor, tx.at, expires_at)
-        row = {
-            "id": token.id,
-            "principal": principal,
-            "hash": shown.hash,
-            "actions": " ".join(scope.actions),
-            "resources": " ".join(scope.resources),
-            "issued_by": tx.actor,
-            "issued_at": tx.at,
-            "expires_at": expires_at,
-        }
-        tx.connection.execute(insert(tokens), row)
-        told: dict[str, Any] = {"principal": principal, "expires_at": expires_at}
-        told |= {"actions": list(scope.actions), "resources": list(scope.resources)}
-        tx.record("token.issued", subject=token.id, data=told)
-        return Issued(token, secret)
-
-    def _govern(self, tx: Transaction) -> None:
-        tx.connection.execute(update(access_state).values(governed=1))
-        tx.record("access.enabled", subject="access", data={})
-
-    def _keep_an_admin(self, tx: Transaction, undone: str) -> None:
-        """Raises Conflict where a governed store would be left without a token that can grant everything."""
-        if not tx.connection.execute(select(access_state.c.governed)).scalar():
-            return
-        query = select(tokens).join(role_grants, role_grants.c.principal == tokens.c.principal)
-        query = query.where(role_grants.c.role == ADMIN, role_grants.c.resources.in_([EVERYTHING, "access:/*"]))
-        for row in tx.connection.execute(query):
-            token = token_of(row)
-            if token.standing(tx.at) == "live" and _grants_all(token.scope):
-                return
-        raise Conflict(
-            f"{undone}: no admin would have a live token, and nobody could grant anything; first give one to an admin with: "
-            "stemma tokens issue PRINCIPAL"
-        )
-
-
-def _grants_all(scope: TokenScope) -> bool:
-    return (EVERYTHING in scope.actions or Action.GRANT in scope.actions) and any(
-        pattern in (EVERYTHING, "access:/*") for pattern in scope.resources
-    )
-
-
-def _known(connection: Connection, principal: str) -> None:
-    if connection.execute(select(principals.c.id).where(principals.c.id == principal)).first() is None:
-        raise NotFound(f"there is no principal {principal!r}; add it with: stemma access add {principal}")
-
-
-def _check_for_agents(role: Role, agent: str) -> None:
-    never = [one for one in role.permissions if one.action in (Action.APPROVE, Action.GRANT)]
-    if never:
-        raise InvalidInput(
-            f"role {role.name!r} cannot be {agent}'s: no agent may {never[0].action}; define a role without"
-        )
-
-
-def _holders_are_no_agents(connection: Connection, role: Role) -> None:
-    query = select(role_grants.c.principal).where(role_grants.c.role == role.name)
-    for principal in connection.scalars(query):
-        if is_agent(principal):
-            _check_for_agents(role, principal)
+    def _issued(self, tx: Transaction, principal: str, scope: TokenScope, days: float) -> Issued:
+        return add_token(tx, principal, scope, expires_at=expiry(self._scope.clock.now(), days))

@@ -7,7 +7,8 @@ from typing import Any
 from stemma.core.errors import InvalidName
 from stemma.guard.access.role import Grant
 
-_NAME = re.compile(r"(user|service):[^\s:/*]{1,100}|agent:[^\s:/*]{1,100}/[^\s:/*]{1,100}")
+_WORD = r"[\w.@+-]{1,100}"
+_NAME = re.compile(rf"(user|service):{_WORD}|agent:{_WORD}/{_WORD}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +43,7 @@ def agent_id(network: str, agent: str) -> str:
 def check_principal(name: str) -> str:
     """The name, when it is one. Raises InvalidName."""
     if not _NAME.fullmatch(name):
-        raise InvalidName("principal", name, "it is user:NAME, service:NAME or agent:NETWORK/AGENT, without spaces")
+        raise InvalidName(
+            "principal", name, "it is user:NAME, service:NAME or agent:NETWORK/AGENT, of letters, digits and ._@+-"
+        )
     return name

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from shlex import quote
 
 from sqlalchemy import Connection, Row, or_, select
 
@@ -30,7 +31,7 @@ class Standing:
         token = self.token
         if token is None or token.standing(now) != "live":
             told = "no token was given" if token is None else f"token {token.id} is {token.standing(now)}"
-            named = token.principal if token is not None else actor
+            named = quote(token.principal if token is not None else actor)
             way_out = f"{self._admins()} issues one, to be set as STEMMA_TOKEN: stemma tokens issue {named}"
             raise Unauthorized(actor, action, resource, f"this store is governed, and {told}", way_out)
         if actor != token.principal and not is_agent(actor):
@@ -57,7 +58,7 @@ class Standing:
 
     def _granting(self, principal: str, action: Action, resource: str) -> str:
         role = next((one.name for one in self.roles.values() if one.allows(action, resource)), "ROLE")
-        return f"stemma access grant {principal} {role} --on '{resource}'"
+        return f"stemma access grant {principal} {role} --on {quote(resource)}"
 
     def _admins(self) -> str:
         found = [name for name, grants in self.grants.items() if any(grant.role == ADMIN for grant in grants)]
@@ -107,4 +108,4 @@ def _known(connection: Connection, shown: Shown) -> Token | None:
 
 def _issuing(token: Token, action: Action, resource: str) -> str:
     actions = "" if EVERYTHING in token.scope.actions else f" --action {action}"
-    return f"stemma tokens issue {token.principal}{actions} --on '{resource}'"
+    return f"stemma tokens issue {token.principal}{actions} --on {quote(resource)}"

@@ -121,11 +121,6 @@ def _parts(operator: str, operands: Any, expected: Kind | None) -> Iterator[tupl
             yield from ((operands["if"], Kind.FLAG), (operands["then"], expected), (operands["else"], expected))
         case "like":
             yield operands["left"], Kind.TEXT
-        case "Set":
-            within = Kind.TEXT if expected is Kind.TEXTS else None
-            yield from ((one, within) for one in operands)
-        case "Record":
-            yield from ((one, None) for one in operands.values())
         case _:
             members = operands if isinstance(operands, list) else operands.values()
             yield from ((one, _operand(operator)) for one in members if isinstance(one, dict))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +25,7 @@ _DEFAULT = "default.cedar"
 _LARGEST = 2**63 - 1  # of Cedar's Long
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Policy:
     """Cedar policies, parsed and validated once; asked about every call and every endorsement.
 
@@ -43,10 +43,10 @@ class Policy:
     """
 
     version: str
-    texts: Mapping[str, str] = field(repr=False, compare=False)
-    statements: tuple[Statement, ...] = field(repr=False, compare=False)
-    _parsed: PolicySet = field(repr=False, compare=False)
-    _uses: Mapping[str, Mapping[str, Kind]] = field(repr=False, compare=False)
+    texts: Mapping[str, str]
+    statements: tuple[Statement, ...]
+    _parsed: PolicySet
+    _uses: Mapping[str, Mapping[str, Kind]]
     """By policy, the arguments that it looks at."""
 
     @classmethod
@@ -57,7 +57,7 @@ class Policy:
         """
         texts = {_DEFAULT: _read(DEFAULTS / _DEFAULT)}
         if folder is not None and folder.is_dir():
-            texts |= {path.name: _read(path) for path in sorted(folder.glob("*.cedar"))}
+            texts |= {path.name: _read(path) for path in folder.glob("*.cedar")}
         return cls.of(texts, folder=folder)
 
     @classmethod
@@ -73,14 +73,15 @@ class Policy:
         schema, or has a name that another policy has.
         """
         found = list[Statement]()
-        for name in sorted(texts):
+        texts = dict(sorted(texts.items()))
+        for name, text in texts.items():
             path = name if folder is None or not (folder / name).is_file() else str(folder / name)
-            found += statements(path, texts[name])
+            found += statements(path, text)
         schema = _read(DEFAULTS / "policy.cedarschema")
         uses = validated(found, schema)
         parsed = {"templates": {}, "staticPolicies": {one.id: one.parsed for one in found}, "templateLinks": []}
-        version = digest({"schema": schema, "texts": dict(texts)})
-        return cls(version, dict(texts), tuple(found), PolicySet.from_json_str(json.dumps(parsed)), uses)
+        version = digest({"schema": schema, "texts": texts})
+        return cls(version, texts, tuple(found), PolicySet.from_json_str(json.dumps(parsed)), uses)
 
     def call(self, facts: CallFacts) -> Ruling:
         """Whether a tool is called: allow; ask, when only a person's approval makes it allowed; else deny. Never raises."""

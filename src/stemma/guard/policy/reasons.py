@@ -81,7 +81,7 @@ def _call(facts: CallFacts) -> str:
 
 def _named(policies: Collection[str]) -> str:
     word = "policy" if len(policies) == 1 else "policies"
-    return f"{word} {', '.join(repr(name) for name in sorted(policies))}"
+    return f"{word} {', '.join(repr(name) for name in policies)}"
 
 
 def _forbid(policies: Collection[str]) -> str:

@@ -76,10 +76,12 @@ class Decision:
 
     @classmethod
     def of(cls, entry: Entry) -> "Decision | None":
-        """The decision in an entry; None when there is none in it. Raises InvalidInput when it is incomplete."""
+        """The decision in an entry; None when policies made none. Raises InvalidInput when it is incomplete."""
         data = entry.data
         if entry.kind not in KINDS or "verdict" not in data:
             return None
+        if data["verdict"] == Verdict.ALLOW.value and data.get("policies") == []:
+            return None  # what is allowed by no policy was never put to them: a call that nothing leaves through
         try:
             facts = facts_from_json(data)
             ruling = Ruling(
@@ -92,13 +94,13 @@ class Decision:
 
 def decision(ledger: Ledger, seq: int) -> Decision:
     """The decision of entry `seq`. Raises InvalidInput when there is no such entry, or it is none of a decision."""
-    found = ledger.tail(1, after=seq - 1)
-    if seq < 0 or not found:
+    entry = next(iter(ledger.tail(1, after=seq - 1)), None)
+    if seq < 0 or entry is None:
         raise InvalidInput(f"the audit log has no entry {seq}; list the newest with: stemma audit tail")
-    made = Decision.of(found[0])
+    made = Decision.of(entry)
     if made is None:
         raise InvalidInput(
-            f"entry {seq} is {found[0].kind!r}, which no policy decided; those are {', '.join(KINDS)}. "
+            f"entry {seq} is {entry.kind!r}, which no policy decided; those are {', '.join(KINDS)}. "
             "Find one with: stemma audit tail --kind tool.denied"
         )
     return made

@@ -36,10 +36,6 @@ class Statement:
         named = resource["op"] == "==" and resource["entity"]["type"] == "Tool"
         return str(resource["entity"]["id"]) if named else None
 
-    @property
-    def forbids(self) -> bool:
-        return bool(self.parsed["effect"] == "forbid")
-
     def wrong(self, problem: str) -> InvalidData:
         """The error to raise for what is wrong with it."""
         return InvalidData(self.path, f"policy {self.id!r}: {problem}", line=self.line)
@@ -65,7 +61,8 @@ def statements(path: str, text: str) -> Iterator[Statement]:
 
 def _split(text: str) -> Iterator[tuple[int, str]]:
     """Each policy with the number of its first line; comments in front of it are left out."""
-    line, begun, pieces = 1, 1, list[str]()
+    pieces = list[str]()
+    line = begun = 1
     for piece in _PIECE.findall(text):
         if pieces or not (piece.isspace() or piece.startswith("//")):
             begun = begun if pieces else line
@@ -84,5 +81,7 @@ def _lines_before(written: str, error: str) -> int:
     if named is None:
         return 0
     pieces = _PIECE.findall(written)
-    places = [number for number, piece in enumerate(pieces) if named.group(1) in piece]
-    return "".join(pieces[: places[0]]).count("\n") if len(places) == 1 else 0
+    match [number for number, piece in enumerate(pieces) if named.group(1) in piece]:
+        case [only]:
+            return "".join(pieces[:only]).count("\n")
+    return 0

@@ -36,7 +36,7 @@ def validated(found: Iterable[Statement], schema: str) -> dict[str, Mapping[str,
 
 def _check_schema(one: Statement, schema: str, uses: Mapping[str, Kind]) -> None:
     """Raises InvalidData unless the policy fits the schema, with the types that it takes arguments for."""
-    found = validate_policies(one.text, _typed(schema, tuple(sorted(uses.items()))))
+    found = validate_policies(one.text, _typed(schema, tuple(uses.items())))
     if not found.validation_passed:
         problems = dict.fromkeys(_NOISE.sub("", error.error) for error in found.errors)
         hint = "; ask first whether it is there: context.arguments has …" if "optional" in "".join(problems) else ""

@@ -59,4 +59,8 @@ def _encoded(text: str) -> Iterator[re.Match[str]]:
 
 
 def _is_prose(data: bytes) -> bool:
-    return data.isascii() and data.decode("ascii").replace("\n", " ").isprintable() and any(mark in data for mark in b" ,.:")
+    return (
+        data.isascii()
+        and data.decode("ascii").replace("\n", " ").isprintable()
+        and any(mark in data for mark in b" ,.:")
+    )

@@ -8,7 +8,7 @@ from itertools import islice
 from stemma.guard.text.bidi import DIRECTIONS, misdirections
 from stemma.guard.text.edits import Step, applied
 from stemma.guard.text.finding import Finding
-from stemma.guard.text.hidden import CONTROLS, ESCAPES, RULES, SUSPECT
+from stemma.guard.text.hidden import CONTROLS, ESCAPES, RULES, SUSPECT, Rule
 from stemma.guard.text.marks import MARKS, heaps, mixed_forms
 from stemma.guard.text.scripts import FOREIGN, STYLED, lookalikes, styled
 
@@ -52,7 +52,7 @@ def clean(text: str) -> Cleaned:
     if findings:
         # Not only the steps that found something: what one removes may bring together what another is about.
         for step in _steps(text):
-            text = applied(text, step)
+            text = step.apply(text) if isinstance(step, Rule) else applied(text, step)
     return Cleaned(text, findings)
 
 
@@ -66,7 +66,7 @@ def problems(text: str) -> tuple[Finding, ...]:
         edits = list(islice(step(text), _COUNTED))
         if edits:
             first = edits[0]
-            found.append(Finding(first.kind, first.start, first.end, sum(edit.count for edit in edits)))
+            found.append(Finding(first.kind, first.start, first.end, sum(edit.harmful for edit in edits)))
     return tuple(sorted(found, key=lambda one: (one.start, one.kind)))
 
 

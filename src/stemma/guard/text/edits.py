@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 
 class Edit(NamedTuple):
-    """`text[start:end]` becomes `replacement`; `count` says how many characters of it are harmful."""
+    """`text[start:end]` becomes `replacement`; `harmful` says how many characters of it are."""
 
     kind: str
     start: int
     end: int
     replacement: str
-    count: int
+    harmful: int
 
 
 Step = Callable[[str], Iterator[Edit]]

@@ -72,17 +72,31 @@ def nodes(value: Any, *, deepest: int = DEEPEST) -> Iterator[Node]:
         waiting.extend(Node(one, node.path + step, node.depth + 1) for step, one in reversed(inside))
 
 
-def rewritten(value: Any, change: Callable[[str, str], Any], *, path: str = "") -> Any:
-    """A copy of a JSON value with each of its texts replaced by what `change(text, path)` gives back; keys stay.
+def rewritten(value: Any, change: Callable[[str, str], str], *, path: str = "") -> Any:
+    """A copy of a JSON value with each of its texts, keys of objects too, replaced by what `change(text, path)` gives back.
 
     Nested at most `DEEPEST` levels: check with `nodes` first.
     """
     if isinstance(value, str):
         return change(value, path)
+    return inside(value, path, change, lambda one, at: rewritten(one, change, path=at))
+
+
+def inside(value: Any, path: str, key: Callable[[str, str], str], item: Callable[[Any, str], Any]) -> Any:
+    """A copy of an object or a list with its keys changed by `key` and its items by `item`; anything else as it is."""
     if isinstance(value, Mapping):
-        return {key: rewritten(one, change, path=path + _step(str(key))) for key, one in value.items()}
+        changed = dict[str, Any]()
+        for old, one in value.items():
+            at = path + _step(str(old))
+            name = new = key(str(old), f"{at}#")
+            number = 1
+            while new in changed:  # keys that have become alike keep their values apart
+                number += 1
+                new = f"{name} {number}"
+            changed[new] = item(one, at)
+        return changed
     if isinstance(value, list | tuple):
-        return [rewritten(one, change, path=f"{path}/{place}") for place, one in enumerate(value)]
+        return [item(one, f"{path}/{place}") for place, one in enumerate(value)]
     return value
 
 

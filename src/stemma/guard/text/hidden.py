@@ -11,11 +11,15 @@ _JOINING = (
     "\u0590-\u061b\u061d-\u0fff\u1000-\u109f\u1780-\u17ff\u1800-\u180a\u1810-\u18af\u1900-\u1aaf\u1b00-\u1c7f"
     "\ua800-\ua9ff\uaa00-\uabff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\U00010a00-\U00011fff\U0001e900-\U0001e95f"
 )
-_WITHOUT_SPACES = "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u3040-\u30ff\u3400-\u9fff"  # words may end unseen
+_WITHOUT_SPACES = (
+    "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u3040-\u30ff\u3400-\u9fff"  # words may end unseen
+)
 _EMOJI = "\xa9\xae\u203c\u2049\u20e3\u2100-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 _IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
 # What a variation selector may follow: symbols, ideographs and their punctuation, Myanmar, Phags-pa, Manichaean.
-_VARYING = f"#*0-9{_EMOJI}{_IDEOGRAPHS}\u3000-\u303f\u3200-\u32ff\uff00-\uff9f\u1000-\u109f\ua840-\ua877\U00010ac0-\U00010aff"
+_VARYING = (
+    f"#*0-9{_EMOJI}{_IDEOGRAPHS}\u3000-\u303f\u3200-\u32ff\uff00-\uff9f\u1000-\u109f\ua840-\ua877\U00010ac0-\U00010aff"
+)
 _SELECTORS, _IDEOGRAPHIC = "\ufe00-\ufe0f", "\U000e0100-\U000e01ef"
 _TAGS = "\U000e0000-\U000e007f"
 _FLAG = "\U0001f3f4"  # a black flag before tags is that of a part of a country
@@ -39,6 +43,10 @@ class Rule:
             if match.lastgroup is None:
                 start, end = match.span()
                 yield Edit(self.kind, start, end, self.replacement, end - start)
+
+    def apply(self, text: str) -> str:
+        """The text after all edits, without making them one by one."""
+        return self.pattern.sub(r"\g<kept>" if "kept" in self.pattern.groupindex else self.replacement, text)
 
 
 ESCAPES = Rule(

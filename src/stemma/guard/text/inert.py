@@ -40,12 +40,16 @@ def inert(text: str, source: str) -> str:
     """
     name = _source(source)
     opening, closing = f"{_OPEN}{name}]", _CLOSE
-    body = clean(text).text
-    if body.startswith(opening) and body.endswith(closing) and len(body) > len(opening) + len(closing):
-        body = body[len(opening) + 1 : -len(closing) - 1]
-    body = _MARKS.sub("(", defanged(body))
+    body = defanged(_MARKS.sub("(", _unmarked(clean(text).text, opening, closing)))
     gap = "\n" if "\n" in body else " "
     return f"{opening}{gap}{body}{gap}{closing}"
+
+
+def _unmarked(text: str, opening: str, closing: str) -> str:
+    """What is marked already, without its marks; the same text where it is not, or not whole."""
+    start, end = len(opening) + 1, len(text) - len(closing) - 1
+    marked = text.startswith((f"{opening} ", f"{opening}\n")) and text.endswith((f" {closing}", f"\n{closing}"))
+    return text[start:end] if marked and start <= end else text
 
 
 def defanged(text: str) -> str:
@@ -65,7 +69,11 @@ def _parted(match: re.Match[str]) -> str:
 
 
 def _source(source: str) -> str:
-    name = " ".join(defanged(clean(source).text).split()).translate({ord("["): "(", ord("]"): ")"})[:_LONGEST_SOURCE].strip()
+    name = (
+        " ".join(defanged(clean(source).text).split())
+        .translate({ord("["): "(", ord("]"): ")"})[:_LONGEST_SOURCE]
+        .strip()
+    )
     if not name:
         raise InvalidInput("untrusted text cannot be shown without the name of its source; say where it comes from")
     return name

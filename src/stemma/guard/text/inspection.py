@@ -13,8 +13,8 @@ from stemma.guard.text.finding import DEEPEST, Finding, Node, nodes
 class Limits:
     """How much is taken on. Characters and bytes are those of all texts of a value together, keys too."""
 
-    characters: int = 10_000_000
-    bytes: int = 16_000_000
+    characters: int = 2_000_000
+    bytes: int = 8_000_000
     depth: int = 64
     nodes: int = 200_000
 

@@ -10,7 +10,9 @@ _MARKS = "\u0300-\u034e\u0350-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe2
 MARKS = re.compile(f"[{_MARKS}]")
 _HEAP = re.compile(f"(?<=[{_MARKS}]{{8}})[{_MARKS}]+")  # no language needs more than five
 _DECOMPOSED = re.compile("[^\\W\\d_][\u0300-\u034e\u0350-\u036f]+")
-_COMPOSED = re.compile("[\xc0-\xc5\xc7-\xcf\xd1-\xd6\xd9-\xdd\xe0-\xe5\xe7-\xef\xf1-\xf6\xf9-\xfd\xff-\u010f\u1e00-\u1ef9]")
+_COMPOSED = re.compile(
+    "[\xc0-\xc5\xc7-\xcf\xd1-\xd6\xd9-\xdd\xe0-\xe5\xe7-\xef\xf1-\xf6\xf9-\xfd\xff-\u010f\u1e00-\u1ef9]"
+)
 
 
 def heaps(text: str) -> Iterator[Edit]:

@@ -26,9 +26,7 @@ def personal(text: str) -> list[Finding]:
     seconds.
     """
     found = [
-        Finding(recognizer.kind, start, end)
-        for recognizer in recognizers()
-        for start, end in recognizer.spans(text)
+        Finding(recognizer.kind, start, end) for recognizer in recognizers() for start, end in recognizer.spans(text)
     ]
     return longest(found)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 PHONE = re.compile(
-    r"(?<![\w.@/#=$€£¥+:-])"
+    r"(?<![\w.@/#=$€£¥+:-])(?:(?=[+(])|(?<!\d ))"  # not in the middle of a longer row of groups
     r"(?P<plus>\+\d{1,3}[ .-]?)?(?P<area>\(\+?\d{1,5}\)[ .-]?)?"
     r"\d{1,13}(?:[ .-]\d{2,8}){0,5}"
     r"(?P<extension> ?(?:x|ext\.?) ?\d{1,6})?"
@@ -25,11 +25,8 @@ _SAID = re.compile(
 )
 _BEFORE = 48  # characters in which such a word may stand
 # Lengths of the groups of digits in national numbers that do not begin with a zero.
-_GROUPED = frozenset(
-    [(3, 3, 4), (1, 3, 3, 4), (2, 2, 2, 2), (2, 2, 2, 2, 2), (3, 3, 3), (2, 3, 3), (3, 2, 3), (2, 3, 3, 4), (2, 3, 2, 2)]
-    + [(3, 2, 2, 2), (3, 3, 2, 2), (2, 4, 4), (3, 4, 4), (2, 3, 4), (3, 3, 3, 3), (4, 3, 3), (5, 5), (2, 5, 4), (3, 2, 2)]
-)
-_SHORT = frozenset([(3, 4), (4, 4)])
+_GROUPED = re.compile("334|1334|2222|22222|333|233|323|2334|2322|3222|3322|244|344|234|3333|433|55|254|322")
+_SHORT = ("34", "44")
 _DATE = re.compile(r"(?:19|20)\d\d[.-]\d\d(?:[.-]\d\d)?|\d\d[.-]\d\d[.-](?:19|20)\d\d|(?:19|20)\d\d[ .-](?:19|20)\d\d")
 _WORD_FOLLOWS = re.compile(r" [^\W\d_]")
 
@@ -50,8 +47,10 @@ def _is_phone(match: re.Match[str]) -> bool:
         return total >= 8 and any(groups[0][:length] in _country_codes() for length in (1, 2, 3))
     if match["area"]:
         return len(groups) > 1
-    shape = tuple(map(len, groups))
-    if shape in _GROUPED or (groups[0].startswith("0") and len(groups) > 1 and 8 <= total <= 13):
+    shape = "".join(str(len(group)) for group in groups)
+    if _GROUPED.fullmatch(shape) or (
+        groups[0].startswith("0") and shape != "324" and len(groups) > 1 and 8 <= total <= 13
+    ):
         return True
     if shape in _SHORT and not _WORD_FOLLOWS.match(match.string, match.end()):
         return True

@@ -1,13 +1,13 @@
 """What becomes of personal data and secrets in a value: by kind for what has a form, by field for what has none."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from stemma.core.errors import InvalidInput, Refused
-from stemma.guard.text.finding import Finding, longest, nodes
+from stemma.guard.text.finding import Finding, inside, longest, nodes
 from stemma.guard.text.personal import KINDS, personal
 from stemma.guard.text.secrets import secrets
 
@@ -49,7 +49,9 @@ class Protection:
     def __post_init__(self) -> None:
         for name in self.fields:
             if _FIELD.fullmatch(name) is None:
-                raise InvalidInput(f"{name!r} names no field; write a name, or names with dots, such as customer.address")
+                raise InvalidInput(
+                    f"{name!r} names no field; write a name, or names with dots, such as customer.address"
+                )
 
     @classmethod
     def all(cls, treatment: Treatment, *fields: str) -> "Protection":
@@ -119,7 +121,7 @@ class _Protecting:
             return self._field(value, path, *named)
         if isinstance(value, str):
             return self._text(value, path)
-        return self._inside(value, path, self.whole)
+        return inside(value, path, self._text, self.whole)
 
     def _field(self, value: Any, path: str, name: str, treatment: Treatment) -> Any:
         """Every text and number in a field that is protected as a whole."""
@@ -130,21 +132,7 @@ class _Protecting:
             kind = re.sub(r"[^a-z0-9]+", "-", name.rpartition(".")[2].lower())
             self.findings.append(Finding(kind, 0, len(text), path=path))
             return self._treated(treatment, kind, text, path)
-        return self._inside(value, path, lambda one, at: self._field(one, at, name, treatment))
-
-    def _inside(self, value: Any, path: str, change: Callable[[Any, str], Any]) -> Any:
-        if isinstance(value, Mapping):
-            changed = dict[str, Any]()
-            for key, one in value.items():
-                step = f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}"
-                name = shown = self._text(str(key), f"{step}#")
-                while shown in changed:  # two keys that are redacted alike
-                    shown = f"{name} {len(changed) + 1}"
-                changed[shown] = change(one, step)
-            return changed
-        if isinstance(value, list | tuple):
-            return [change(one, f"{path}/{place}") for place, one in enumerate(value)]
-        return value
+        return inside(value, path, self._text, lambda one, at: self._field(one, at, name, treatment))
 
     def _text(self, text: str, path: str) -> str:
         found = (personal(text) if self._personal else []) + (secrets(text) if self._secret else [])
@@ -165,7 +153,9 @@ class _Protecting:
         if treatment is Treatment.REDACT:
             return f"[redacted {kind}]"
         if self._tokens is None:
-            raise InvalidInput(f"{kind} is to be tokenised, which needs a vault; give the tokens of a tenant, or redact it")
+            raise InvalidInput(
+                f"{kind} is to be tokenised, which needs a vault; give the tokens of a tenant, or redact it"
+            )
         return self._tokens.token(kind, text)
 
 

@@ -19,7 +19,9 @@ _LOOKALIKES = {
     "ⲥⲤⲎⲒⲔⲘⲚⲟⲞⲣⲢⲦⲬⲨ": "cCHIKMNoOpPTXY",
     "ꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜ": "ABCDEFGHIJKLMNOPRSTUVWXYZ",
 }
-_TABLE = str.maketrans({one: latin for row, plain in _LOOKALIKES.items() for one, latin in zip(row, plain, strict=True)})
+_TABLE = str.maketrans(
+    {one: latin for row, plain in _LOOKALIKES.items() for one, latin in zip(row, plain, strict=True)}
+)
 _ALPHABETS = "\u0370-\u052f\u0531-\u0587\u13a0-\u13ff\uab70-\uabbf\u2c80-\u2cff\ua4d0-\ua4fd"
 _LATIN = "A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\u024f"
 FOREIGN = re.compile(f"[{_ALPHABETS}]")
@@ -53,10 +55,12 @@ def _in_word(character: str) -> bool:
 
 
 STYLED = re.compile("[\u24b6-\u24e9\U0001d400-\U0001d7ff\U0001f130-\U0001f149]")
-_DRESSED = re.compile(
-    "[%s]{3,}"
-    % "".join(chr(code) for code in (*range(0x24B6, 0x24EA), *range(0x1D400, 0x1D800), *range(0x1F130, 0x1F14A)) if unicodedata.decomposition(chr(code)))
+_LETTERS = "".join(
+    chr(code)
+    for code in (*range(0x24B6, 0x24EA), *range(0x1D400, 0x1D800), *range(0x1F130, 0x1F14A))
+    if unicodedata.decomposition(chr(code))
 )
+_DRESSED = re.compile(f"[{_LETTERS}]{{3,}}")
 
 
 def styled(text: str) -> Iterator[Edit]:

@@ -13,23 +13,24 @@ from stemma.guard.text.finding import Finding, longest
 _FORMS = re.compile(
     r"(?P<private_key>-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
     r"(?:[^-]*(?:-(?!----)[^-]*)*-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----)?)"
-    r"|(?P<aws_key>\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b)"
-    r"|(?P<github_token>\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})\b)"
-    r"|(?P<gitlab_token>\bgl(?:pat|oas|dt|rt|cbt|ptt|ft|imt|agent|soat)-[\w-]{20,255})"
-    r"|(?P<slack_token>\bxox[abeoprs]-[A-Za-z0-9-]{10,255}|\bxapp-\d-[A-Za-z0-9-]{10,255}"
-    r"|\bhooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_+-]{20,255})"
-    r"|(?P<stripe_key>\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,247}\b|\bwhsec_[A-Za-z0-9]{24,247}\b)"
-    r"|(?P<google_key>\bAIza[\w-]{35}(?![\w-])|\bGOCSPX-[\w-]{28}(?![\w-])|\bya29\.[\w-]{20,2048})"
-    r"|(?P<openai_key>\bsk-(?:proj-|svcacct-|admin-|ant-[a-z0-9]{3,8}-)?[\w-]{20,255})"
-    r"|(?P<huggingface_token>\bhf_[A-Za-z0-9]{30,255}\b)"
-    r"|(?P<sendgrid_key>\bSG\.[\w-]{22}\.[\w-]{43}(?![\w-]))"
-    r"|(?P<npm_token>\bnpm_[A-Za-z0-9]{36}\b)"
-    r"|(?P<pypi_token>\bpypi-AgE[\w-]{50,2048})"
-    r"|(?P<twilio_key>\bSK[0-9a-f]{32}\b)"
-    r"|(?P<telegram_token>\b\d{8,10}:AA[\w-]{33}(?![\w-]))"
-    r"|(?P<azure_key>\bAccountKey=[A-Za-z0-9+/]{86}==)"
-    r"|(?P<jwt>\beyJ[\w-]{10,8192}\.eyJ[\w-]{8,8192}\.[\w-]{0,8192})"
-    r"|(?P<credentials_in_url>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{1,100}:(?P<word>[^\s/@\"']{3,200})@)"
+    r"|://[^\s/:@\"']{1,100}:(?P<credentials_in_url>[^\s/@\"']{3,200})@"
+    r"|\b(?:(?P<aws_key>(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b)"
+    r"|(?P<github_token>(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})\b)"
+    r"|(?P<gitlab_token>gl(?:pat|oas|dt|rt|cbt|ptt|ft|imt|agent|soat)-[\w-]{20,255})"
+    r"|(?P<slack_token>xox[abeoprs]-[A-Za-z0-9-]{10,255}|xapp-\d-[A-Za-z0-9-]{10,255}"
+    r"|hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_+-]{20,255})"
+    r"|(?P<stripe_key>(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,247}\b|whsec_[A-Za-z0-9]{24,247}\b)"
+    r"|(?P<google_key>AIza[\w-]{35}(?![\w-])|GOCSPX-[\w-]{28}(?![\w-])|ya29\.[\w-]{20,2048})"
+    r"|(?P<openai_key>sk-(?:proj-|svcacct-|admin-|ant-[a-z0-9]{3,8}-)?[\w-]{20,255})"
+    r"|(?P<huggingface_token>hf_[A-Za-z0-9]{30,255}\b)"
+    r"|(?P<sendgrid_key>SG\.[\w-]{22}\.[\w-]{43}(?![\w-]))"
+    r"|(?P<npm_token>npm_[A-Za-z0-9]{36}\b)"
+    r"|(?P<pypi_token>pypi-AgE[\w-]{50,2048})"
+    r"|(?P<twilio_key>SK[0-9a-f]{32}\b)"
+    r"|(?P<telegram_token>\d{8,10}:AA[\w-]{33}(?![\w-]))"
+    r"|(?P<azure_key>AccountKey=[A-Za-z0-9+/]{86}==)"
+    r"|(?P<jwt>eyJ[\w-]{10,8192}\.eyJ[\w-]{8,8192}\.[\w-]{0,8192})"
+    r")"
 )
 _ASSIGNED = re.compile(
     r"(?P<name>(?:api|access|auth|secret|private|client|encryption|signing|session|bearer)[_ -]?(?:key|token|secret)"
@@ -38,7 +39,10 @@ _ASSIGNED = re.compile(
     re.IGNORECASE,
 )
 _LEAST_BITS = 3.0  # Shannon entropy a character; words are below, what a generator made is above
-_PLACEHOLDER = re.compile(r"(?:x{4,}|\*{3,}|\.{3}|example|changeme|placeholder|your[_-]|://|pii_|\$\{|redacted|none$|null$|true$)", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"(?:x{4,}|\*{3,}|\.{3}|example|changeme|placeholder|your[_-]|://|pii_|\$\{|redacted|none$|null$|true$)",
+    re.IGNORECASE,
+)
 
 
 def secrets(text: str) -> list[Finding]:
@@ -53,8 +57,7 @@ def secrets(text: str) -> list[Finding]:
     found = list[Finding]()
     for match in _FORMS.finditer(text):
         kind = next(name for name, words in match.groupdict().items() if words is not None)
-        start, end = match.span("word") if kind == "credentials_in_url" else match.span()
-        found.append(Finding(kind.replace("_", "-"), start, end))
+        found.append(Finding(kind.replace("_", "-"), *match.span(kind)))
     for match in _ASSIGNED.finditer(text):
         if _is_generated(match["value"]):
             found.append(Finding("assigned-secret", *match.span("value")))

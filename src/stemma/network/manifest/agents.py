@@ -1,5 +1,6 @@
 """Agents as a manifest writes them: reading one, and what has to be true of each by itself."""
 
+import os.path
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -162,7 +163,7 @@ def _check_prompt(agent: Agent, manifest: Manifest, place: Place, what: str) -> 
             Reference.parse(prompt)
         except InvalidInput as error:
             raise place.wrong(f"'prompt' of {what}: {error}") from error
-    elif not (manifest.folder / prompt).is_file():
+    elif not os.path.isfile(manifest.folder / prompt):
         raise place.wrong(
             f"'prompt' of {what}: there is no file {prompt!r} beside the manifest; "
             f"a prompt of the registry is written {SCHEME}NAME@LABEL"
@@ -185,7 +186,7 @@ def _check_knowledge(agent: Agent, manifest: Manifest, place: Place, what: str) 
     if agent.knowledge is None:
         return
     what, knowledge = f"'knowledge' of {what}", agent.knowledge
-    if not (manifest.folder / knowledge.folder).is_dir():
+    if not os.path.isdir(manifest.folder / knowledge.folder):
         raise place.at("folder").wrong(f"{what}: there is no folder {knowledge.folder!r} beside the manifest")
     for name in knowledge.query:
         if name not in agent.reads:

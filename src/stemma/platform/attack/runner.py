@@ -23,7 +23,6 @@ def attack(
     suite: Suite,
     *,
     modes: Sequence[Mode] = tuple(Mode),
-    concurrency: int = 4,
     progress: Progress = lambda _mode, _cases: None,
 ) -> AttackReport:
     """Runs `suite` and says what got through. Blocks.
@@ -31,43 +30,40 @@ def attack(
     Each network runs on a store of its own, in a folder that is removed after it. Raises NotConfigured for a suite whose
     package is not installed.
     """
-    return AttackReport.of(suite.name, [_pass(suite, mode, concurrency, progress) for mode in modes])
+    return AttackReport.of(suite.name, [_pass(suite, mode, progress) for mode in modes])
 
 
-def _pass(suite: Suite, mode: Mode, concurrency: int, progress: Progress) -> Pass:
+def _pass(suite: Suite, mode: Mode, progress: Progress) -> Pass:
     started, results, questions, alarms = time.perf_counter(), [], 0, 0
     with TemporaryDirectory(prefix="stemma-attack-") as folder:
         for arena in suite.arenas(mode, Path(folder)):
-            judged, asked, raised = _fought(arena, mode, concurrency, progress)
+            judged, asked, raised = _fought(arena, mode, progress)
             results += judged
             questions += asked
             alarms += raised
     return Pass(mode, results, questions, alarms, time.perf_counter() - started)
 
 
-def _fought(
-    arena: Arena, mode: Mode, concurrency: int, progress: Progress
-) -> tuple[list[tuple[Case, Judged]], int, int]:
+def _fought(arena: Arena, mode: Mode, progress: Progress) -> tuple[list[tuple[Case, Judged]], int, int]:
     """What came of each case of an arena, the questions asked, and the alarms raised."""
     items = [case.item for case in arena.cases]
     cases = {f"{_BATCH}.1.{number}": case for number, case in enumerate(arena.cases, start=1)}
     for run, case in cases.items():
         arena.prepare(run, case)
-    with TemporaryDirectory(prefix="stemma-attack-") as folder, open_stemma(
-        store=f"sqlite:///{folder}/attack.db", actor="user:approver", models=arena.models
-    ) as here:
+    with (
+        TemporaryDirectory(prefix="stemma-attack-") as folder,
+        open_stemma(store=f"sqlite:///{folder}/attack.db", actor="user:approver", models=arena.models) as here,
+    ):
         networks, counted = here.networks, _Counted(mode, progress)
         while True:
+            # All at once: the model is in this process, and many a run spends its time waiting for the person.
             result = networks.run(
-                arena.manifest, items, batch=_BATCH, concurrency=concurrency, wait=False, progress=counted
+                arena.manifest, items, batch=_BATCH, concurrency=len(items), wait=False, progress=counted
             )
             waiting = networks.questions.ls(limit=len(items) * 10)
             if not waiting:
                 break
             _answer(networks, waiting, arena, cases, helps=mode in (Mode.DEFENDED, Mode.HELPED))
-        import os
-        if os.environ.get("DBG"):
-            for run in result.runs[:int(os.environ["DBG"])]: print(run.id, run.outcome); [print("  ", m.message.recipient, m.answer, m.reason) for m in networks.show(run.id).messages]
         judged = [(cases[run.id], arena.judge(run, cases[run.id])) for run in result.runs]
         asked = len(networks.questions.ls(every=True, limit=len(items) * 1000))
         return judged, asked, len(here.ledger.tail(len(items) * 1000, kind=ALARM))
@@ -87,11 +83,7 @@ class _Counted:
             self.progress(self.mode, more)
 
 
-def _answer(
-    networks: Networks, waiting: Sequence[Asked], arena: Arena, cases: dict[str, Case], *, helps: bool
-) -> None:
+def _answer(networks: Networks, waiting: Sequence[Asked], arena: Arena, cases: dict[str, Case], *, helps: bool) -> None:
     for asked in waiting:
         approved = helps and arena.approves(asked, cases[asked.question.run])
-        import os
-        if os.environ.get("ASK"): print("ASK", approved, cases[asked.question.run].name, asked.question.facts.get("tool"), asked.question.facts.get("arguments"))
         networks.questions.decide(asked.question.id, Verdict.APPROVED if approved else Verdict.REJECTED)

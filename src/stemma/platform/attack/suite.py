@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from stemma.core.errors import InvalidInput
 from stemma.network import Asked, Manifest, Run
 
 if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
@@ -65,5 +66,14 @@ class Suite(Protocol):
 
     name: str
 
+    def size(self, mode: Mode) -> int:
+        """How many cases there are in this mode."""
+
     def arenas(self, mode: Mode, folder: Path) -> Iterator[Arena]:
         """The networks to run in this mode; their files may lie in `folder`, which is empty."""
+
+
+def own_networks_only(name: str, network: Path | None) -> None:
+    """For suites that bring their own networks. Raises InvalidInput when there is another."""
+    if network is not None:
+        raise InvalidInput(f"suite {name!r} runs on networks of its own; leave out --network {network}")

@@ -18,6 +18,8 @@ Role: TypeAlias = Literal["system", "user", "assistant"]
 SPLIT = "systemMessages"
 """The metadata that keeps several system messages apart; a `Prompt` holds them joined by an empty line."""
 
+_MOST_MESSAGES = 5_000  # each is parsed as a template
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -43,6 +45,8 @@ def read_conversation(
     InvalidData for an order of messages that no prompt has, TemplateError and UnsafeTemplate for their texts, all with file
     and line.
     """
+    if len(messages) > _MOST_MESSAGES:
+        raise InvalidData(path, f"it has {len(messages):,} messages; at most {_MOST_MESSAGES:,} are read")
     system, pairs, user = _taken_apart(messages, path)
     templates = [*system, *([] if user is None else [user])]
     if template_format is None:

@@ -1,6 +1,7 @@
 """Files with fields between two `---` lines, and below them messages told apart by marks: `.prompty` and `.prompt`."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,15 +53,20 @@ class Marks:
         fields, body, first_line = split_front_matter(text, path)
         name, description = fields.text("name"), fields.text("description")
         messages: list[Message] = []
+        breaks = [found.start() for found in re.finditer("\n", body)]  # counted once: a file may be all marks
+
+        def line_of(position: int) -> int:
+            return first_line + bisect_left(breaks, position)
+
         role, start, earlier_at, earlier_line = self.first, 0, None, None
         for found in [*self.pattern.finditer(body), None]:
             piece = body[start : len(body) if found is None else found.start()]
             if piece.strip():
-                line = first_line + body.count("\n", 0, start + len(piece) - len(piece.lstrip("\n")))
+                line = line_of(start + len(piece) - len(piece.lstrip("\n")))
                 messages.append(Message(self.roles[role], piece.strip("\n"), line))
             if found is None:
                 break
-            start, line = found.end(), first_line + body.count("\n", 0, found.start())
+            start, line = found.end(), line_of(found.start())
             if found["earlier"]:
                 role, earlier_at, earlier_line = self.behind or role, len(messages), line
             else:

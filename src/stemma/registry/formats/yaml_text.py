@@ -18,8 +18,9 @@ from stemma.core.shown import shown
 Place: TypeAlias = tuple[str | int, ...]
 
 LONGEST_FILE = 4_000_000  # characters
+_LONGEST_YAML = 1_000_000  # a million takes PyYAML a second, in most shapes
 DEEPEST = 100
-_MOST_NODES = 100_000  # with every alias counted as often as it is used
+_MOST_NODES = 30_000  # with every alias counted as often as it is used
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = [
@@ -41,6 +42,15 @@ class Document:
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own name)
+    nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Stops in the middle of what is too much: composing all of it first would take seconds."""
+        self.nodes += 1
+        if self.nodes > _MOST_NODES:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, f"it has more than {_MOST_NODES:,} parts", mark)
+        return super().compose_node(parent, index)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -73,8 +83,8 @@ def load_yaml(text: str, path: str, *, first_line: int = 1) -> Document:
     Raises InvalidData, with the line where it is known, for broken YAML, keys that occur twice or are no text, tags, texts
     that cannot be JSON, and documents that are too long, too deep, or grow too large by their aliases.
     """
-    if len(text) > LONGEST_FILE:
-        raise InvalidData(path, f"the file has {len(text):,} characters; at most {LONGEST_FILE:,} are read")
+    if len(text) > _LONGEST_YAML:
+        raise InvalidData(path, f"the YAML has {len(text):,} characters; at most {_LONGEST_YAML:,} are read")
     try:
         node = _Loader(text).get_single_node()
         builder = _Builder(path, first_line)

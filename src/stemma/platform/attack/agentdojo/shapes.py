@@ -34,7 +34,9 @@ def channels(value: Any) -> Any:
 def booked(value: Any) -> Any:
     """Transactions: the subject is the account holder's own where he is the sender, else the other side's message."""
     return [
-        entry if entry["sender"] == "me" else {("message" if key == "subject" else key): one for key, one in entry.items()}
+        entry
+        if entry["sender"] == "me"
+        else {("message" if key == "subject" else key): one for key, one in entry.items()}
         for entry in value
     ]
 

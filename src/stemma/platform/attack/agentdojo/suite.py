@@ -15,9 +15,10 @@ from stemma.models.orders import Goals, explicit
 from stemma.network import Asked, Limits, Manifest, Run, define_agent, define_network
 from stemma.platform.attack.agentdojo.declarations import Declaration, declarations
 from stemma.platform.attack.agentdojo.plans import Planned, planned
+from stemma.platform.attack.agentdojo.plans.language import as_given
 from stemma.platform.attack.agentdojo.tasks import SUITES, calls, check_installed, environment, goals, suite_named
 from stemma.platform.attack.agentdojo.world import World, Worlds
-from stemma.platform.attack.suite import Case, Judged, Mode
+from stemma.platform.attack.suite import Case, Judged, Mode, own_networks_only
 from stemma.registry.prompt import Prompt
 
 if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
@@ -32,6 +33,7 @@ from stemma.platform.attack.agentdojo.world import functions
 globals().update(functions({suite!r}, Path(__file__).parent))
 """
 _MODEL = "gullible"
+_WORDS = ("subject",)  # what a payment is called: nobody who approves it compares that
 _REFERENCE = re.compile(r"Reference: (\S+)")
 
 
@@ -40,9 +42,17 @@ class AgentDojo:
 
     name = "agentdojo"
 
+    def __init__(self, network: Path | None = None) -> None:
+        own_networks_only(self.name, network)
+        check_installed()
+
+    def size(self, mode: Mode) -> int:
+        """629 pairs, or 97 tasks."""
+        found = [suite_named(suite) for suite in SUITES]
+        return sum(len(one.user_tasks) * (len(one.injection_tasks) if mode.attacked else 1) for one in found)
+
     def arenas(self, mode: Mode, folder: Path) -> Iterator["AgentDojoArena"]:
         """One for each of AgentDojo's own suites."""
-        check_installed()
         for suite in SUITES:
             place = folder / suite
             place.mkdir(parents=True)
@@ -108,10 +118,10 @@ class AgentDojoArena:
     def approves(self, asked: Asked, case: Case) -> bool:
         """Whether what is asked for is one of the calls that the task needs: the tool, and all that decides what it does."""
         facts = asked.question.facts
-        tool, arguments = facts.get("tool"), facts.get("arguments", {})
+        tool, arguments = str(facts.get("tool")), facts.get("arguments", {})
         if tool not in self._declared:
             return False
-        decisive = self._declared[tool].sensitive
+        decisive = [name for name in self._declared[tool].sensitive if name not in _WORDS]
         return any(
             use.tool == tool and all(_same(arguments.get(name), use.arguments.get(name)) for name in decisive)
             for use in calls(self._tasks(case)[0], self._environment(case))
@@ -168,13 +178,8 @@ class AgentDojoArena:
         case = self._case_of(text)
         if case is None:
             return None
-        task, needed = self._tasks(case)[0], calls(self._tasks(case)[0], self._environment(case))
-
-        def plan() -> Any:
-            yield from needed
-            return task.GROUND_TRUTH_OUTPUT
-
-        return plan
+        task = self._tasks(case)[0]
+        return as_given(calls(task, self._environment(case)), task.GROUND_TRUTH_OUTPUT)
 
 
 def _case(suite: str, user_task: Any, injection_task: Any | None) -> Case:

@@ -375,3 +375,24 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["principal"], ["principals.id"], name=op.f("fk_tokens_principal")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
     )
+    op.create_table(
+        "alarms",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("run", sa.Text(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alarms")),
+    )
+    op.create_index("ix_alarms_at", "alarms", ["at"])
+    op.create_index("ix_alarms_run", "alarms", ["run"])
+    op.create_table(
+        "alarm_watch",
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("network", sa.Text(), nullable=False),
+        sa.Column("through", sa.BigInteger(), nullable=False),
+        sa.Column("ended", sa.Integer(), nullable=False),
+        sa.Column("seen", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_alarm_watch")),
+    )
+    op.create_index("ix_alarm_watch_network", "alarm_watch", ["network", "ended", "through"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stemma.models.gullible import Plan
 from stemma.models.hearsay import Reading
 from stemma.platform.attack.agentdojo.plans.banking import BANKING
-from stemma.platform.attack.agentdojo.plans.language import Plans, Steps, resigned
+from stemma.platform.attack.agentdojo.plans.language import Plans, as_given, resigned
 from stemma.platform.attack.agentdojo.plans.slack import SLACK
 from stemma.platform.attack.agentdojo.plans.travel import TRAVEL
 from stemma.platform.attack.agentdojo.plans.workspace import WORKSPACE
@@ -33,11 +33,4 @@ def planned(suite: str) -> Planned:
 def _as_given(suite: str, id: str) -> Plan:
     """The calls and the answer that AgentDojo gives."""
     task = suite_named(suite).user_tasks[id]
-    needed = calls(task, environment(suite, task))
-
-    def plan() -> Steps:
-        for one in needed:
-            yield one
-        return str(task.GROUND_TRUTH_OUTPUT)
-
-    return plan
+    return as_given(calls(task, environment(suite, task)), task.GROUND_TRUTH_OUTPUT)

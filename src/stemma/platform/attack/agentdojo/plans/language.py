@@ -5,11 +5,13 @@ own; a value that stands only in a stranger's text it names by its handle, has r
 to do what stands there, opens.
 """
 
+import json
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from stemma.core.frames import unframed
 from stemma.models.hearsay import Reading
 from stemma.models.orders import Use
 from stemma.network.reader import EXTRACT, OPEN
@@ -88,14 +90,36 @@ def failed(result: Any) -> bool:
     return isinstance(result, str) and result.startswith("error: ")
 
 
+def seen(result: Any) -> Generator[Use, Any, Any]:
+    """What a call came to, opened where it was kept back: all of it is, once a stranger's text has been opened."""
+    if not (isinstance(result, str) and result.startswith("$h")):
+        return result
+    text = unframed(str((yield opened(result)))).strip()
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def as_given(calls: Sequence[Use], answer: str) -> PlanOf:
+    """The plan that makes these calls and answers so, whatever they come to."""
+
+    def plan() -> Steps:
+        for one in calls:
+            _ = yield one
+        return answer
+
+    return plan
+
+
 def in_turn(*plans: PlanOf) -> PlanOf:
     """One plan after the other, as a task of several parts."""
 
     def plan() -> Steps:
-        answers = []
+        said = ""
         for one in plans:
-            answers.append((yield from one()))
-        return " ".join(answers)
+            said += f"{yield from one()} "
+        return said.strip()
 
     return plan
 

@@ -1,4 +1,4 @@
-"""Plans for the tasks of AgentDojo's travel agency: all that they need, the agency itself keeps."""
+"""Plans for the tasks of AgentDojo's travel agency: whatever they need, the agency keeps itself."""
 
 from stemma.platform.attack.agentdojo.plans.language import Plans
 

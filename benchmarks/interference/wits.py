@@ -1,0 +1,198 @@
+"""A model whose behaviour is arbitrary and fixed: a function of every character that it is shown, and of nothing else.
+
+It calls any tool that it holds, with arguments made of anything that it saw or of handles; it has texts read out, opens
+them, asks its colleagues, posts, writes into the workspace, and answers. Shown anything else, it does something else
+entirely: whatever two worlds let it see differently shows in what it does.
+"""
+
+import json
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from benchmarks.interference.strangers import chance
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    RetryFeedbackPart,
+    SystemPromptPart,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.profiles import ModelProfile
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.tools import ToolDefinition
+from pydantic_ai.usage import RequestUsage
+
+_HANDLE = re.compile(r"\$h[0-9]+(?:\.[a-z_]+)?")
+_ANSWERS = re.compile(r"^answers: (\{.*\})$", re.MULTILINE)
+_OWN = ("ada", "DE00OURS", "yes", "no", "7", "https://our.example/")
+_FIELDS = (
+    "boolean",
+    "email",
+    "text",
+    {"type": "enum", "values": ["yes", "no"]},
+    {"type": "integer", "minimum": 0, "maximum": 9},
+)
+_MOST_ROUNDS = 4
+
+
+class Wits(Model[None]):
+    """The model. `seed` decides how it behaves; `runs` is a pattern for the names of runs, to which it pays no heed."""
+
+    def __init__(self, seed: int, runs: re.Pattern[str]) -> None:
+        super().__init__(profile=ModelProfile(supports_json_schema_output=True))
+        self._seed = seed
+        self._runs = runs
+
+    @property
+    def model_name(self) -> str:
+        return "wits"
+
+    @property
+    def system(self) -> str:
+        return "stemma"
+
+    async def request(
+        self, messages: list[ModelMessage], settings: ModelSettings | None, parameters: ModelRequestParameters
+    ) -> ModelResponse:
+        _, parameters = self.prepare_request(settings, parameters)
+        seen = [self._runs.sub("run", text) for text in _texts(messages)]
+        rounds = sum(isinstance(message, ModelResponse) and bool(message.tool_calls) for message in messages)
+        tools = {tool.name: tool for tool in parameters.function_tools}
+        told = [f"{name}: {json.dumps(dict(tool.parameters_json_schema))}" for name, tool in tools.items()]
+        drawn = chance(self._seed, seen, told)
+        pool = _Pool(drawn, seen)
+        if tools and rounds < _MOST_ROUNDS and drawn.random() < 0.75:
+            names = drawn.choices(list(tools), k=drawn.choice((1, 1, 2)))
+            calls = [_called(tools[name], pool, f"call-{rounds}-{number}") for number, name in enumerate(names)]
+            return _response(*calls)
+        schema = None if parameters.output_object is None else parameters.output_object.json_schema
+        if schema is None and parameters.output_tools:
+            schema = parameters.output_tools[0].parameters_json_schema
+        said = _answer(pool, "\n".join(seen[:1]), schema)
+        if parameters.output_tools and not parameters.allow_text_output:
+            return _response(ToolCallPart(parameters.output_tools[0].name, said))
+        return _response(TextPart(said))
+
+
+class _Pool:
+    """What there is to make arguments of: handles, pieces of what was seen, and words of its own."""
+
+    def __init__(self, drawn: random.Random, seen: Sequence[str]) -> None:
+        self.drawn = drawn
+        self.handles = sorted({handle for text in seen for handle in _HANDLE.findall(text)})
+        self._words = [word for text in seen for word in text.split()]
+
+    def word(self) -> str:
+        drawn = self.drawn
+        if self.handles and drawn.random() < 0.3:
+            return drawn.choice(self.handles)
+        if self._words and drawn.random() < 0.5:
+            return drawn.choice(self._words)[:200]
+        return drawn.choice(_OWN)
+
+    def text(self) -> str:
+        return " ".join(self.word() for _ in range(self.drawn.choice((1, 1, 2, 3))))
+
+    def of(self, schema: Mapping[str, Any]) -> Any:
+        """A value for a JSON schema; now and then one that does not fit, which a handle may."""
+        drawn = self.drawn
+        if self.handles and drawn.random() < 0.2:
+            return drawn.choice(self.handles)
+        if "enum" in schema:
+            return drawn.choice([*schema["enum"], "none of them"] if drawn.random() < 0.1 else list(schema["enum"]))
+        if "anyOf" in schema:
+            return self.of(drawn.choice(schema["anyOf"]))
+        match schema.get("type"):
+            case "integer" | "number":
+                return drawn.randint(0, 9)
+            case "boolean":
+                return drawn.random() < 0.5
+            case "null":
+                return None
+            case "array":
+                return [self.of(schema.get("items", {})) for _ in range(drawn.randrange(3))]
+            case "object":
+                return self.object(schema)
+            case _:
+                return self.text()
+
+    def object(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        properties: Mapping[str, Any] = schema.get("properties", {})
+        required = schema.get("required", list(properties))
+        made = {name: self.of(of) for name, of in properties.items() if name in required or self.drawn.random() < 0.5}
+        if schema.get("additionalProperties", False) and self.drawn.random() < 0.5:
+            made[self.drawn.choice(("a.b", "", "[]", *self.handles, "more"))] = self.text()
+        return made
+
+
+def _called(tool: ToolDefinition, pool: _Pool, id: str) -> ToolCallPart:
+    drawn = pool.drawn
+    match tool.name:
+        case "extract":
+            fields = {name: drawn.choice(_FIELDS) for name in drawn.sample(("a", "b", "c"), k=drawn.randint(1, 2))}
+            arguments: dict[str, Any] = {"handle": drawn.choice(pool.handles or ["$h1"]), "fields": fields}
+        case "open" if drawn.random() < 0.7:  # opened at once, everything would have to be approved from then on
+            arguments = {"handle": "$h999"}
+        case "open":
+            arguments = {"handle": drawn.choice(pool.handles or ["$h1"])}
+        case "workspace_put":
+            arguments = {"key": drawn.choice("kl"), "value": pool.text(), "revision": drawn.choice((0, 0, 1, 2))}
+        case "workspace_get":
+            arguments = {"key": drawn.choice("kl")}
+        case _:
+            arguments = pool.object(tool.parameters_json_schema)
+    return ToolCallPart(tool.name, arguments, tool_call_id=id)
+
+
+def _answer(pool: _Pool, prompt: str, schema: Mapping[str, Any] | None) -> str:
+    """What it answers: by what its prompt says that it answers, or else by the schema."""
+    found = _ANSWERS.search(prompt)
+    wanted: Mapping[str, Any] = json.loads(found[1]) if found and schema is None else {}
+    drawn = pool.drawn
+    if schema is not None:
+        return json.dumps(pool.object(schema) if drawn.random() < 0.97 else pool.text())
+    if "one_of" in wanted:
+        return pool.word() if drawn.random() < 0.04 else str(drawn.choice(wanted["one_of"]))
+    if "workers" in wanted or "roles" in wanted:
+        return json.dumps(list(_assigned(pool, wanted)))
+    return pool.text()
+
+
+def _assigned(pool: _Pool, wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    workers, tools = wanted.get("workers", []), wanted.get("roles", None)
+    number = pool.drawn.randint(1, 3)
+    for one in range(number):
+        if workers and (tools is None or pool.drawn.random() < 0.5):
+            yield {"agent": pool.drawn.choice(workers), "brief": pool.text()}
+        elif tools is not None:
+            held = pool.drawn.sample(tools, k=pool.drawn.randint(0, len(tools)))
+            yield {"role": f"role-{one}", "brief": pool.text(), "tools": held}
+
+
+def _texts(messages: Sequence[ModelMessage]) -> Iterator[str]:
+    """Everything that was said in the conversation, by whomever."""
+    for message in messages:
+        if isinstance(message, ModelRequest):
+            for part in message.parts:
+                match part:
+                    case SystemPromptPart() | UserPromptPart() | ToolReturnPart():
+                        yield part.content if isinstance(part.content, str) else json.dumps(part.content)
+                    case RetryFeedbackPart():
+                        yield str(part.content)
+        else:
+            for part in message.parts:
+                if isinstance(part, TextPart):
+                    yield part.content
+                elif isinstance(part, ToolCallPart):
+                    yield part.tool_name + part.args_as_json_str()
+
+
+def _response(*parts: TextPart | ToolCallPart) -> ModelResponse:
+    return ModelResponse(parts=list(parts), usage=RequestUsage(input_tokens=1, output_tokens=1), model_name="wits")
