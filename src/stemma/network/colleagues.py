@@ -6,19 +6,19 @@ the agent tells it, which carries the label of everything that the agent has rea
 back, and themselves: the bound on messages below each other ends that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 from stemma.core.digests import digest
-from stemma.core.trust import INTERNAL
+from stemma.core.trust import INTERNAL, TrustLabel
 from stemma.network.agent import Agent
 from stemma.network.dispatch import BoundMet, Dispatch
 from stemma.network.inbox import Address, Posted
 from stemma.network.manifest.names import ASK, POSTED, PUBLISH, QUESTION
 from stemma.network.message import Message, Part, PartKind
-from stemma.network.network import Network
+from stemma.network.network import Network, Role
 from stemma.network.recall import remembering
 from stemma.network.state.memory import Memories
 from stemma.network.tools.tool import Call, Effect, Labelled, Tool, ToolFailed, TurnStopped
@@ -37,6 +37,8 @@ class Colleagues:
     memories: Memories
     network: Network
     message: Message
+    acting: Callable[[Network, Role], Awaitable[Mapping[str, bool]]]
+    """See `Equipment.acting`."""
 
     def tools(self, agent: Agent) -> Mapping[str, Tool]:
         """`ask` for an agent that has somebody to ask, `publish` for one that has topics."""
@@ -60,7 +62,7 @@ class Colleagues:
         name, question = arguments["agent"], arguments["question"]
         # What is asked is part of the id: a turn that is replayed from its beginning may ask something else.
         id = f"{call.key}-{digest([name, question])[:8]}"
-        message = await self._told(id, name, Part(PartKind.DATA, QUESTION, question, call.label))
+        message = await self._told(id, name, Part(PartKind.DATA, QUESTION, question, call.label), call.decided)
         try:
             with self.dispatch.slots.resting(self.message.id):
                 posted = await self.dispatch.ask(
@@ -82,7 +84,7 @@ class Colleagues:
         for name in names:
             deadline = self.network.role(name).agent.limits.deadline
             until = None if deadline is None else self.dispatch.in_seconds(deadline)
-            message = await self._told(f"{call.key}-{name}", name, told)
+            message = await self._told(f"{call.key}-{name}", name, told, call.decided)
             posts.append(Post(message, Address.of(self.network, name), until))
         try:
             with self.dispatch.slots.resting(self.message.id):
@@ -91,7 +93,7 @@ class Colleagues:
             raise TurnStopped(str(met)) from met
         return Labelled(f"posted to {topic}, for {', '.join(names)}", INTERNAL)
 
-    async def _told(self, id: str, name: str, told: Part) -> Message:
+    async def _told(self, id: str, name: str, told: Part, decided: TrustLabel) -> Message:
         """The message for a colleague. Raises ToolFailed when it needs to know what is not known here."""
         role = self.network.role(name)
         held = {part.name: part for part in self.message.parts if part.kind is PartKind.DATA}
@@ -104,9 +106,14 @@ class Colleagues:
             sender=self.message.recipient,
             recipient=name,
             parts=parts_for(role, held, [told]),
-            decided_by=[told.label],
+            decided_by=[decided],
         )
-        return await remembering(message, role, self.memories, self.dispatch)
+        acts = (
+            self.network.guarded
+            and role.agent.memory is not None
+            and any((await self.acting(self.network, role)).values())
+        )
+        return await remembering(message, role, self.memories, self.dispatch, acts=acts)
 
 
 def effects_of(agent: Agent) -> Mapping[str, Effect]:

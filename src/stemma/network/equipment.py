@@ -88,7 +88,7 @@ class Equipment:
         """See `turns.Surroundings`."""
         if not (role.agent.asks or role.agent.publishes):
             return {}
-        return Colleagues(self.dispatch, self.rooms.memories, network, message).tools(role.agent)
+        return Colleagues(self.dispatch, self.rooms.memories, network, message, self.acting).tools(role.agent)
 
     async def acting(self, network: Network, role: Role) -> Mapping[str, bool]:
         """The tools that the role may call, by name, with whether it can do something in the world with each."""

@@ -66,7 +66,12 @@ class RunExchange:
 
     async def _remembering(self, message: Message) -> Message:
         role = self.network.role(message.recipient)
-        return await remembering(message, role, self.memories, self.dispatch)
+        acts = (
+            self.network.guarded
+            and role.agent.memory is not None
+            and any((await self.holds(self.network, role)).values())
+        )
+        return await remembering(message, role, self.memories, self.dispatch, acts=acts)
 
     async def tools(self, role: Role) -> Sequence[str]:
         """See `Exchange.tools`."""

@@ -46,7 +46,9 @@ class Sight:
         return replace(message, parts=tuple(self._part(part) for part in message.parts))
 
     def earlier(self, turns: Sequence[Earlier]) -> list[Earlier]:
-        """Its own earlier turns, as it saw and answered them."""
+        """Its own earlier turns, as it saw and answered them; one that can act does not see those that strangers decided on."""
+        if self.guarded:
+            turns = [turn for turn in turns if turn.message.decided.integrity is not Integrity.UNTRUSTED]
         return [
             Earlier(self.message(turn.message), self.text(turn.answer, turn.label, "your earlier answer"), turn.label)
             for turn in turns

@@ -1,6 +1,6 @@
 """Recall: a message with what its recipient remembers of earlier tasks, as that is when it is first sent."""
 
-from stemma.core.trust import join_all
+from stemma.core.trust import Integrity, join_all
 from stemma.network.dispatch import Dispatch
 from stemma.network.message import NOTHING, Message, Part, PartKind
 from stemma.network.network import Role
@@ -9,13 +9,19 @@ from stemma.network.turn import MEMORY, as_said
 from stemma.registry.templates import variables_of
 
 
-async def remembering(message: Message, role: Role, memories: Memories, dispatch: Dispatch) -> Message:
-    """The message with the memories nearest to what it holds, where `role`, its recipient, has a memory."""
+async def remembering(message: Message, role: Role, memories: Memories, dispatch: Dispatch, *, acts: bool) -> Message:
+    """The message with the memories nearest to what it holds, where `role`, its recipient, has a memory.
+
+    Which are found hangs on what they are searched with, whose label they carry. One that `acts` gets none that strangers may
+    have put there: seeing which of its own they displace would tell it something of them.
+    """
     recall, prompt = role.agent.memory, role.prompt
     if recall is None or prompt is None:
         return message
-    query = "\n".join(as_said(message.data[name]) for name in recall.query if name in message.data)
-    found = await dispatch.in_thread(lambda: memories.search(recall.scope, query, top=recall.top))
-    label = join_all([NOTHING, *(memory.label for memory in found)])
+    asked = [part for part in message.parts if part.kind is PartKind.DATA and part.name in recall.query]
+    query = "\n".join(as_said(part.value) for part in asked)
+    least = Integrity.INTERNAL if acts else Integrity.UNTRUSTED
+    found = await dispatch.in_thread(lambda: memories.search(recall.scope, query, top=recall.top, least=least))
+    label = join_all([NOTHING, *(part.label for part in asked), *(memory.label for memory in found)])
     part = Part(PartKind.DATA, MEMORY, [memory.text for memory in found], label)
     return message.with_data(part, filled_in=MEMORY in variables_of(prompt.instructions, prompt.template_format))

@@ -76,6 +76,7 @@ class ToolCaller:
             agent=self.role.agent.name,
             folder=self.network.folder,
             label=decided.join(allowed.label),
+            decided=decided,
         )
         try:
             value: Any = await invoke(tool, allowed.arguments, call, max_chars=self.role.agent.limits.max_result_chars)

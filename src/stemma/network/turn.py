@@ -7,7 +7,7 @@ from typing import Any
 
 from stemma.core.digests import thaw
 from stemma.core.errors import InvalidInput
-from stemma.core.trust import Confidentiality, Integrity, TrustLabel
+from stemma.core.trust import Confidentiality, Integrity, TrustLabel, join_all
 from stemma.network.knowledge import Passage, as_text
 from stemma.network.manifest import CONTEXT, RESERVED
 from stemma.network.message import NOTHING, Inner, Part, PartKind
@@ -76,9 +76,11 @@ def parts_for(role: Role, known: Mapping[str, Part], added: Sequence[Part] = ())
     data = [known[name] if name in known else absent(name) for name in role.agent.reads if name not in given]
     knowledge = role.agent.knowledge
     if knowledge is not None and role.library is not None:
-        query = "\n".join(as_said(part.value) for part in [*data, *added] if part.name in knowledge.query)
-        found = role.library.search(query, top=knowledge.top)
-        data.append(Part(PartKind.DATA, CONTEXT, [passage.to_json() for passage in found], knowledge.label))
+        asked = [part for part in [*data, *added] if part.name in knowledge.query]
+        found = role.library.search("\n".join(as_said(part.value) for part in asked), top=knowledge.top)
+        # Which passages are found hangs on what they are searched with.
+        label = join_all([knowledge.label, *(part.label for part in asked)])
+        data.append(Part(PartKind.DATA, CONTEXT, [passage.to_json() for passage in found], label))
     data += added
     return (instruction_for(role, data), *data)
 

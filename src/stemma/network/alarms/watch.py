@@ -26,6 +26,7 @@ from stemma.network.alarms.turns import TaskTurns, Told, Turns
 from stemma.network.manifest.names import QUESTION, WORKERS
 from stemma.network.message import PartKind
 from stemma.network.run import RunStatus
+from stemma.network.topologies.answers import structured
 from stemma.store.schema import alarm_watch, runs
 
 _LOG = "log"
@@ -282,7 +283,8 @@ def _offered(told: Told) -> Sequence[str] | None:
 
 def _wanted(answer: Any) -> Iterator[tuple[str, Sequence[str]]]:
     """The roles that an orchestrator made up, with the tools that it gave them."""
-    listed = answer.get("assignments") if isinstance(answer, dict) else answer
+    said = structured(answer)
+    listed = said.get("assignments") if isinstance(said, dict) else said
     for one in listed if isinstance(listed, list) else ():
         if isinstance(one, dict) and isinstance(one.get("role"), str) and isinstance(one.get("tools"), list):
             yield one["role"][:40], [str(tool) for tool in one["tools"]]

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from stemma.core.digests import canonical_json, digest_bytes
 from stemma.core.errors import Conflict, InvalidInput, InvalidName, NotFound
-from stemma.core.trust import TrustLabel
+from stemma.core.trust import Integrity, TrustLabel
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
 from stemma.models.encoders.encoder import Encoder, Vectors
@@ -121,18 +121,30 @@ class Memories:
             return self.remember(scope, text, source=source, label=label)
         return Memory(id, scope, source, text, label, tx.at)
 
-    def search(self, scope: str, query: str, *, top: int = 5, within: TrustLabel | None = None) -> list[Memory]:
+    def search(
+        self,
+        scope: str,
+        query: str,
+        *,
+        top: int = 5,
+        within: TrustLabel | None = None,
+        least: Integrity = Integrity.UNTRUSTED,
+    ) -> list[Memory]:
         """The `top` memories of `scope` nearest in meaning to `query`, best first; fewer when fewer have anything in common.
 
         With `within`, only those whose label flows to it: reading them makes nobody who is labelled so less trusted or more
-        confined. Vectors that another encoder made are made again when they are first met, and kept. Raises Unauthorized.
+        confined. None of a lower integrity than `least` is found, nor displaces one that is. Vectors that another encoder made are made again when they are first met, and kept. Raises Unauthorized.
         """
         self._scope.require(Action.READ, f"memories:/{scope}")
         asked = self._encoder.encode([query])[0]
         with self._lock:
             matrix = self._matrix(scope)
             while True:
-                near = matrix.nearest(asked, top, readable=lambda label: within is None or label.flows_to(within))
+                near = matrix.nearest(
+                    asked,
+                    top,
+                    readable=lambda label: label.integrity >= least and (within is None or label.flows_to(within)),
+                )
                 kept = self._of_ids([id for id, _ in near])
                 forgotten = [id for id, _ in near if id not in kept]
                 if not forgotten:

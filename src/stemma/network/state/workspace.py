@@ -86,7 +86,12 @@ class Workspace:
         try:
             with self._scope.write() as tx:
                 revision = self._write(tx, fresh | {"written_at": tx.at}, expected)
-                told = {"key": digest(key), "revision": revision, "value": digest_bytes(written), "label": label.to_json()}
+                told = {
+                    "key": digest(key),
+                    "revision": revision,
+                    "value": digest_bytes(written),
+                    "label": label.to_json(),
+                }
                 tx.record("workspace.written", subject=run, data=told)
         except IntegrityError as error:  # the run is the only thing that a row refers to
             raise NotFound(f"there is no run {run!r}; list the runs with: stemma runs ls") from error

@@ -56,7 +56,9 @@ class Call:
     agent: str
     folder: Path
     label: Label = UNTRUSTED
-    """The join of everything that the agent has read in this turn."""
+    """The join of everything that the agent has seen in this turn, and of all text in the arguments."""
+    decided: Label = UNTRUSTED
+    """The label of what decided that the call is made."""
 
 
 @dataclass(frozen=True, slots=True)
