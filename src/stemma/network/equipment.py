@@ -25,6 +25,7 @@ from stemma.network.tools.toolbox import Toolbox
 WORKSPACE = "workspace"
 """The built-in entry that gives an agent the tools of the run's workspace."""
 
+_MOST_ACTORS = 10_000  # who asked for how many runs is remembered
 _LONGEST_MEMORY = 100_000  # characters; what is longer is remembered by its beginning
 
 
@@ -39,6 +40,7 @@ class Equipment:
     _toolboxes: dict[str, Toolbox] = field(default_factory=dict)
     _fits: dict[str, Fitness] = field(default_factory=dict)
     _policies: dict[str, Policy] = field(default_factory=dict)
+    _actors: dict[str, str] = field(default_factory=dict)
 
     # --- networks and roles -------------------------------------------------------------------------------------------
 
@@ -126,8 +128,11 @@ class Equipment:
 
     async def actor(self, run: str) -> str:
         """See `turns.Surroundings`."""
-        found: str = await self.dispatch.read(lambda connection: actor_of(connection, run))
-        return found
+        if run not in self._actors:
+            if len(self._actors) >= _MOST_ACTORS:
+                self._actors.clear()
+            self._actors[run] = await self.dispatch.read(lambda connection: actor_of(connection, run))
+        return self._actors[run]
 
     @property
     def clock(self) -> Clock:

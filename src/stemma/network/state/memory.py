@@ -133,7 +133,8 @@ class Memories:
         """The `top` memories of `scope` nearest in meaning to `query`, best first; fewer when fewer have anything in common.
 
         With `within`, only those whose label flows to it: reading them makes nobody who is labelled so less trusted or more
-        confined. None of a lower integrity than `least` is found, nor displaces one that is. Vectors that another encoder made are made again when they are first met, and kept. Raises Unauthorized.
+        confined. None of a lower integrity than `least` is found, nor displaces one that is. Vectors that another encoder made
+        are made again when they are first met, and kept. Raises Unauthorized.
         """
         self._scope.require(Action.READ, f"memories:/{scope}")
         asked = self._encoder.encode([query])[0]
