@@ -19,7 +19,7 @@ Usage: stemma [OPTIONS] COMMAND [ARGS]...
 
   Settings come from the environment: STEMMA_STORE (database URL, by default
   sqlite:///.stemma/stemma.db), STEMMA_MODEL (by default embedded),
-  STEMMA_WRITER, STEMMA_ACTOR, STEMMA_KEYS.
+  STEMMA_WRITER, STEMMA_ACTOR, STEMMA_TOKEN, STEMMA_KEYS.
 
   Exit codes: 0 done, 1 error, 2 wrong use, 100 a gate said no.
 
@@ -47,7 +47,13 @@ Commands:
   worker       Serve runs and messages of every network.
   up           Keep as many workers as the work needs.
   memory       What agents remember across tasks.
+  guard        Scan texts; tokens of personal data.
   models       Models there are, and weights to install.
+  policy       What agents may do: test, explain, try out.
+  access       Who may do what: roles, grants.
+  tokens       API tokens: issue, list, revoke.
+  alarms       What was noticed: refusals, drift, loops.
+  attack       Attack a network with the gullible model in it.
   audit        The audit log: read, sign, prove.
   backup       Write the whole store to one file.
   restore      Put a backup into an empty store, and verify it.
@@ -61,7 +67,12 @@ GROUPS = {
     "messages": ("ls", "show", "replay", "inboxes"),
     "memory": ("ls", "search", "forget"),
     "models": ("ls", "install"),
-    "audit": ("verify", "tail", "checkpoint", "export"),
+    "guard": ("scan", "reveal", "erase"),
+    "policy": ("show", "check", "test", "explain", "dry-run"),
+    "access": ("enable", "recover", "disable", "whoami", "ls", "add", "grant", "revoke", "roles", "protect"),
+    "tokens": ("issue", "ls", "revoke"),
+    "alarms": ("ls", "show", "scan"),
+    "audit": ("verify", "tail", "checkpoint", "export", "key", "attest"),
 }
 COMMAND_LINES = [
     (entry.name, *rest)

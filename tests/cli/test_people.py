@@ -26,7 +26,7 @@ def test_question_shows_the_facts_and_every_way_to_answer(till: Terminal) -> Non
     shown = till("people", "ls").out
     question = asked(till)
     assert question["id"] in shown
-    for line in ("Pay this refund?", "tool: refund", 'arguments: {"order": "7", "amount": "20"}', "· untrusted ·"):
+    for line in ("Pay this refund?", "tool: refund", "order: 7", "untrusted, from data 'order'", "· untrusted ·"):
         assert line in shown
     assert re.search(r"· asked \d+ seconds? ago · rejected in 2 days, unless answered", " ".join(shown.split()))
     assert f"answer one with: stemma people approve {question['id']}" in shown
@@ -39,12 +39,13 @@ def test_approved_call_is_made_and_a_choice_ends_the_run(till: Terminal) -> None
     """A question may be named by the end of its id; the same run command goes on after each answer."""
     till(*RUN)
     approved = till("people", "approve", "t1-1", "--reason", "receipt seen", "--json")
-    assert approved.json["decision"] == {
-        "verdict": "approved",
-        "by": "user:ada",
-        "value": None,
-        "reason": "receipt seen",
-    }
+    decision = approved.json["decision"]
+    assert [decision[name] for name in ("verdict", "by", "value", "reason")] == [
+        "approved",
+        "user:ada",
+        None,
+        "receipt seen",
+    ]
     assert outcome(till) is None
     question = asked(till)
     assert question["choices"] == ["shelf", "drawer"]
@@ -101,7 +102,7 @@ def test_fact_that_would_move_the_cursor_is_spelt_out(till: Terminal) -> None:
     shown = till("people", "ls").out
     assert "\x1b" not in shown
     assert "\u202e" not in shown
-    assert "u001b[2J" in shown
+    assert "x1b[2J" in shown
 
 
 def test_nothing_to_answer_is_said(till: Terminal) -> None:

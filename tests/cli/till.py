@@ -51,7 +51,7 @@ def count(number: str) -> str:
 """
 COUNTING = """\
 network: counting
-inputs: [number]
+inputs: {number: {integrity: internal}}
 tools: {count: {python: "tools.py:count"}}
 agents:
   count: {calls: count, reads: [number], writes: counted}

@@ -187,7 +187,9 @@ def pair(folder: Path, **changed: Any) -> Manifest:
     """Two agents that may ask each other."""
     (folder / "tools.py").write_text(TOOLS)
     agents = [
-        define_agent("ann", Prompt("ann: act."), reads=["ticket?", "question?"], writes="note", asks=("bob",), tools=("mail",)),
+        define_agent(
+            "ann", Prompt("ann: act."), reads=["ticket?", "question?"], writes="note", asks=("bob",), tools=("mail",)
+        ),
         define_agent("bob", Prompt("bob: act."), reads=["question"], writes="told", asks=("ann",)),
     ]
     return define_network(
@@ -286,7 +288,7 @@ def test_memory_leads_into_the_task_that_wrote_it(scope: Scope, tmp_path: Path) 
     agents = [
         define_agent(
             "reader",
-            Prompt("reader: note."),
+            Prompt("reader: note.", user="{{ ticket }}\n{{ memory }}"),
             reads=["ticket"],
             writes="note",
             memory=Recall("desk", 1, ("ticket",), ("note",)),

@@ -55,11 +55,11 @@ def test_messages_show_what_was_said_to_whom(networks: Networks, manifest: Manif
 
 @on_sqlite
 def test_what_a_stranger_wrote_labels_all_that_follows(networks: Networks, manifest: Manifest) -> None:
-    """Every message after a ticket is untrusted as a whole, while the passages keep the label of their authors."""
+    """Every message after a ticket is untrusted, and so are the passages that the ticket was used to find."""
     report = networks.show(networks.run(manifest, tickets(1)).runs[0].id)
     assert all(sent.message.label.integrity is Integrity.UNTRUSTED for sent in report.messages)
     labels = {part.name: part.label for sent in report.messages for part in sent.message.parts}
-    assert labels["context"].integrity is Integrity.INTERNAL
+    assert labels["context"].integrity is Integrity.UNTRUSTED
     assert labels["persona"].integrity is Integrity.TRUSTED
     assert labels["reply"].integrity is Integrity.UNTRUSTED
 

@@ -117,7 +117,7 @@ def _print(found: "Raised", texts: list[str]) -> None:
     say(f"\n{alarm.kind.value}  {alarm.id}", style="bold")
     say(f"  from {_from(alarm)}{_trust(alarm.source.label if alarm.source else None)}")
     for depth, (hop, text) in enumerate(zip(alarm.path, texts, strict=True)):
-        way = one_line(f"{hop.sender} → {hop.recipient}  {hop.part}{_trust(hop.label)}")
+        way = one_line(f"{hop.sender} → {hop.recipient}: {hop.part}{_trust(hop.label)}")
         say(f"  {'   ' * depth}└─ {way}  {hop.message}")
         if text:
             say(f"  {'   ' * depth}     {text}", style="dim")

@@ -8,7 +8,7 @@ import typer
 
 import stemma
 from stemma.cli.options import CaseOptions, Json, TrialOptions, version_of
-from stemma.cli.output import percent, points, print_json, say, tell
+from stemma.cli.output import percent, points, print_json, say, tell, warn
 from stemma.cli.records import spread
 from stemma.core.errors import InvalidInput
 
@@ -100,6 +100,8 @@ def print_verdict(verdict: "GateVerdict") -> None:
     say(verdict.outcome + (" (remembered)" if verdict.remembered else ""), style=style)
     for reason in verdict.reasons:
         tell(reason)
+    for one in verdict.warnings:
+        warn(one)
     compared = verdict.comparison
     if compared is not None and compared.gain is not None:
         low, high = compared.ci95

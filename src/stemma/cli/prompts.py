@@ -207,6 +207,8 @@ def label(
     if as_json:
         print_json({"name": name, "label": label, "version": moved.version, "previous": moved.previous})
     else:
+        if moved.warning:
+            warn(moved.warning)
         before = "" if moved.previous is None else f" (was {moved.previous})"
         say(f"{name}@{label} → {moved.version}{before}")
 

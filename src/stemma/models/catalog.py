@@ -24,6 +24,7 @@ Kind: TypeAlias = Literal["embedded", "given", "provider"]
 EMBEDDED = "embedded"
 HASHED = "embedded:hashed"
 MINILM_MODEL = "embedded:minilm"
+GULLIBLE = "gullible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Models:
     """The models of one installation. Each is built once, when it is first asked for, and kept.
 
     ``embedded`` is always the hashed encoder, so that the same prompt scores the same on every machine;
-    ``embedded:minilm`` names the better encoder, which must have been installed. `extra` models are found by their
-    names before any other.
+    ``embedded:minilm`` names the better encoder, which must have been installed. ``gullible`` obeys whatever it reads, to
+    try what a network lets through. `extra` models are found by their names before any other.
     """
 
     def __init__(self, extra: Mapping[str, "Model"] = MappingProxyType({}), *, weights_dir: Path | None = None) -> None:
@@ -76,7 +77,7 @@ class Models:
         self._minilm: Encoder | None = None
 
     def get(self, name: str) -> "Model":
-        """The model called `name`: ``embedded``, ``embedded:minilm``, ``provider:model``, or one handed in.
+        """The model called `name`: ``embedded``, ``embedded:minilm``, ``gullible``, ``provider:model``, or one handed in.
 
         Of several names with commas between, each stands in for the one before it when that one's provider fails (see
         `stemma.models.chain`). The chain is a model of its own: what it answered is never taken for a member's answer.
@@ -92,7 +93,7 @@ class Models:
 
             self._built[name] = Chain(name, {member: self.get(member) for member in members_of(name)})
         if name not in self._built:
-            self._built[name] = self._embedded(name) if _is_embedded(name) else _of_provider(name, self._near(name))
+            self._built[name] = self._in_process(name) or _of_provider(name, self._near(name))
         return self._built[name]
 
     def ls(self) -> list[ModelInfo]:
@@ -107,6 +108,9 @@ class Models:
                 f"weights in {MINILM.folder(self._weights)}" if installed else _how_to_install(),
             ),
         ]
+        found.append(
+            ModelInfo(GULLIBLE, "embedded", True, "in this process; obeys whatever it reads, to attack a network")
+        )
         found += [ModelInfo(name, "given", True, "handed in by the program") for name in self._extra]
         return found + [_line(provider) for provider in _PROVIDERS]
 
@@ -130,6 +134,14 @@ class Models:
 
         return self._minilm_encoder() if MINILM.installed(self._weights) else HashedEncoder(dimensions)
 
+    def _in_process(self, name: str) -> "Model | None":
+        """One of our own models; None when the name is another's."""
+        if name == GULLIBLE:
+            from stemma.models.gullible import GullibleModel  # with pydantic_ai behind it
+
+            return GullibleModel(curious=True)
+        return self._embedded(name) if _is_embedded(name) else None
+
     def _embedded(self, name: str) -> "Model":
         from stemma.models.embedded import EmbeddedModel  # with pydantic_ai behind it
 
@@ -148,7 +160,7 @@ class Models:
 
     def _near(self, name: str) -> str:
         """What `name` may have been meant to be, as the end of a sentence."""
-        near = get_close_matches(name, [EMBEDDED, HASHED, MINILM_MODEL, *self._extra], n=1, cutoff=0.6)
+        near = get_close_matches(name, [EMBEDDED, HASHED, MINILM_MODEL, GULLIBLE, *self._extra], n=1, cutoff=0.6)
         given, colon, model = name.partition(":")
         if not near and colon:
             providers = get_close_matches(given, [provider.name for provider in _PROVIDERS], n=1, cutoff=0.6)

@@ -24,8 +24,9 @@ def filled(
 ) -> dict[str, Any]:
     """A value for every property of the JSON schema `schema`, out of `text`.
 
-    The orders in it come first: a value of theirs that fits the property stands there, whatever it means. Where none
-    does, it is what `reads` finds for a property that its description begins with, or else the first value of its type.
+    The orders in it come first: a value of theirs that fits the property stands there, whatever it means, and where any
+    text may stand, their own words do. Where there is none, it is what `reads` finds for a property that its description
+    begins with, or else the first value of its type.
     """
     properties: Mapping[str, Any] = schema.get("properties", {})
     return {name: _value(wanted, text, orders, reads) for name, wanted in properties.items()}
@@ -34,12 +35,22 @@ def filled(
 def _value(wanted: Mapping[str, Any], text: str, orders: Sequence[Order], reads: Mapping[str, Reading]) -> Any:
     about, *form = str(wanted.get("description", "")).split("; ")
     forms = [name for name in _FORMS if name in (about, *form, wanted.get("format"))]
-    for value in (*(value for order in orders for value in order.values), *(order.text for order in orders)):
+    told = (
+        [order.text for order in orders]
+        if _is_free(wanted, forms)
+        else [one for order in orders for one in order.values]
+    )
+    for value in told:
         if fits(wanted, value, forms):
             return value
     if about in reads:
         return reads[about](text)
     return next((value for value in _found(wanted, text, forms) if fits(wanted, value, forms)), None)
+
+
+def _is_free(wanted: Mapping[str, Any], forms: Sequence[str]) -> bool:
+    """Whether any text may stand there."""
+    return not forms and "enum" not in wanted and "string" in wanted.get("type", "string")
 
 
 def fits(wanted: Mapping[str, Any], value: Any, forms: Sequence[str] = ()) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from stemma.core.errors import NotFound
 from stemma.core.trust import Integrity
 from stemma.evaluate.checks import CheckPolicy, problems_of
+from stemma.guard.access import agent_id
 from stemma.network.message import Part, PartKind
 from stemma.network.network import Network, Role
 from stemma.network.task import Brief
@@ -37,13 +38,15 @@ class Briefs:
         if role.prompt is None or (has_effects and brief.label.integrity is Integrity.UNTRUSTED):
             return None
         author, prompt = network.role(brief.author), _with(role, role.prompt, brief)
+        by = agent_id(network.name, brief.author)
+        sessions, candidates = self.sessions.acting_as(by), self.candidates.acting_as(by)
         problems = problems_of(prompt, role.prompt, CheckPolicy(token_cap=_LONGEST))
         parameters: dict[str, Any] = {"message": brief.message, "agent": role.agent.name}
         kind = "brief"
         if role.spawned is not None:
             kind = "role"
             parameters |= {"role": role.spawned.name, "tools": list(role.spawned.tools)}
-        session = self.sessions.open(
+        session = sessions.open(
             NewSession(
                 Generator(
                     f"{network.name}/{brief.author}",
@@ -59,13 +62,13 @@ class Briefs:
                 trust=brief.label,
             )
         )
-        standing = self._standing(session, role.prompt)
-        [candidate] = self.candidates.store(session, [NewCandidate(prompt, kind, (standing,))])
+        standing = _standing(candidates, session, role.prompt)
+        [candidate] = candidates.store(session, [NewCandidate(prompt, kind, (standing,))])
         if problems:
-            self.candidates.judge(session, [(candidate, None, problems[0])])
-            self.sessions.finish(session, {"candidate": candidate, "rejected": problems[0]})
+            candidates.judge(session, [(candidate, None, problems[0])])
+            sessions.finish(session, {"candidate": candidate, "rejected": problems[0]})
             return None
-        self.sessions.finish(session, {"candidate": candidate})
+        sessions.finish(session, {"candidate": candidate})
         return candidate
 
     def prompt(self, digest: str) -> Prompt:
@@ -75,12 +78,13 @@ class Briefs:
             raise NotFound(f"no agent wrote a prompt with the digest {digest}")
         return self.candidates.prompt(found[0].id)
 
-    def _standing(self, session: Session, prompt: Prompt) -> int:
-        """The prompt that the brief was added to, as its parent in the lineage."""
-        found = self.candidates.of_digest(prompt.digest)
-        if found:
-            return found[0].id
-        return self.candidates.store(session, [NewCandidate(prompt, "standing")])[0]
+
+def _standing(candidates: Candidates, session: Session, prompt: Prompt) -> int:
+    """The prompt that the brief was added to, as its parent in the lineage."""
+    found = candidates.of_digest(prompt.digest)
+    if found:
+        return found[0].id
+    return candidates.store(session, [NewCandidate(prompt, "standing")])[0]
 
 
 def given(role: Role, brief: Brief, candidate: int | None) -> tuple[Role, Part | None]:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select, update
 
 from stemma.core.digests import digest_bytes
+from stemma.ledger.authority import Action
 from stemma.ledger.scope import Transaction
 from stemma.network.bounds import Spent
 from stemma.network.inbox import PUT_UP, SPENT, bury, running_in, share_alone
@@ -60,6 +61,8 @@ def claim(
         if (reason := _hopeless(connection, one, transaction.at)) is not None:
             bury(transaction, one.id, reason)
             continue
+        # Also that a worker whose token ended takes on nothing more.
+        transaction.require(Action.USE, f"networks:/{one.slots[0].inbox.partition('/')[0]}")
         values: dict[str, Any] = {"status": _RUNNING, "owner": owner, "deliveries": one.deliveries + 1}
         if slot.body is not None:
             recipient = json.loads(slot.body)["recipient"]

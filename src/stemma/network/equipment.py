@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from stemma.core.clock import Clock
 from stemma.core.trust import TrustLabel
 from stemma.guard.policy import Policy
+from stemma.ledger.authority import Action
 from stemma.network.caller import ModelCaller
 from stemma.network.colleagues import Colleagues, effects_of
 from stemma.network.conversation import Earlier
@@ -108,10 +109,11 @@ class Equipment:
         found = await self.dispatch.read(lambda connection: earlier(connection, message, role.agent.history))
         return [Earlier(one, reply.value, reply.label or one.label) for one, reply in found]
 
-    async def remember(self, scope: str, text: str, source: str, label: TrustLabel) -> None:
+    async def remember(self, by: str, scope: str, text: str, source: str, label: TrustLabel) -> None:
         """See `turns.Surroundings`."""
+        memories = self.rooms.memories.acting_as(by)
         await self.dispatch.in_thread(
-            lambda: self.rooms.memories.remember(scope, text[:_LONGEST_MEMORY], source=source, label=label)
+            lambda: memories.remember(scope, text[:_LONGEST_MEMORY], source=source, label=label)
         )
 
     async def decision(self, question: Question) -> Decision:
@@ -119,6 +121,11 @@ class Equipment:
         return await self.dispatch.decision(question)
 
     # --- the guard ----------------------------------------------------------------------------------------------------
+
+    async def permit(self, by: str, resource: str) -> None:
+        """See `turns.Surroundings`."""
+        scope = self.rooms.scope.acting_as(by)
+        await self.dispatch.in_thread(lambda: scope.require(Action.USE, resource))
 
     def policy(self, network: Network) -> Policy:
         """See `turns.Surroundings`."""

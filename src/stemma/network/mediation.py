@@ -12,6 +12,7 @@ from typing import Any
 
 from stemma.core.clock import Clock, timestamp
 from stemma.core.digests import digest
+from stemma.core.errors import Unauthorized
 from stemma.core.trust import TRUSTED, Integrity, TrustLabel, join_all
 from stemma.guard.binding import binding
 from stemma.guard.closed import closed_by
@@ -119,9 +120,12 @@ class Mediator:
     endorser: Endorser
     clock: Clock
     decision: Callable[[Question], Awaitable[Decision]]
+    permit: Callable[[Tool], Awaitable[None]]
+    """Raises Unauthorized where the agent may not use the tool at all."""
 
     async def allowed(self, step: str, call: Wanted, decided: TrustLabel) -> Allowed:
         """The call as it may be made. Raises Denied, ToolFailed, and Rejected where a person's silence ends the task."""
+        await self._permitted(step, call, decided)
         call, endorsed = self._endorsed(step, call)
         asks = interceptor_for(self.network, "tool", self.role.agent.name, call.tool.name, call.arguments)
         ruling = self._ruling(call, decided)
@@ -151,6 +155,16 @@ class Mediator:
                 labels |= found.labels
                 events += found.events
         return replace(call, labels=labels), tuple(events)
+
+    async def _permitted(self, step: str, call: Wanted, decided: TrustLabel) -> None:
+        if call.tool.labelled:
+            return
+        try:
+            await self.permit(call.tool)
+        except Unauthorized as error:
+            ruling = Ruling(Verdict.DENY, (), (), self.endorser.policy.version)
+            denied = self._denied(step, call, decided, ruling, (f"{error.principal} may not use it",))
+            raise Denied(str(error), denied.event) from error
 
     def _ruling(self, call: Wanted, decided: TrustLabel) -> Ruling:
         if not self.network.guarded or call.tool.labelled:

@@ -15,6 +15,7 @@ from stemma.core.clock import Clock
 from stemma.core.errors import ModelError, TemplateError
 from stemma.core.frames import framed
 from stemma.core.trust import Integrity, TrustLabel, join_all
+from stemma.guard.access import agent_id
 from stemma.guard.policy import Policy
 from stemma.network.answers import Answer, answer_of, endorsed_answer
 from stemma.network.caller import ModelCaller
@@ -59,8 +60,11 @@ class Surroundings(Protocol):
     async def decision(self, question: Question) -> Decision:
         """What a person, or the clock, decided; waits as long as it takes."""
 
-    async def remember(self, scope: str, text: str, source: str, label: TrustLabel) -> None:
-        """Keeps a text across tasks; once for each source."""
+    async def remember(self, by: str, scope: str, text: str, source: str, label: TrustLabel) -> None:
+        """Keeps a text across tasks, in the name of the agent `by`; once for each source."""
+
+    async def permit(self, by: str, resource: str) -> None:
+        """Nothing, if the agent `by` may use that. Raises Unauthorized."""
 
     def policy(self, network: Network) -> Policy:
         """What decides about the network's calls."""
@@ -112,7 +116,7 @@ class Turn:
         acts = self.network.guarded and any(tool.acts for tool in tools.values())
         self._endorser = await self._may_endorse(acts=acts)
         mediator = Mediator(
-            self.message, self.network, self.role, self._endorser, self.around.clock, self.around.decision
+            self.message, self.network, self.role, self._endorser, self.around.clock, self.around.decision, self._permit
         )
         self._caller = ToolCaller(self.message, self.network, self.role, self.journal, mediator, self.around.decision)
         if self.role.agent.calls is not None:
@@ -126,6 +130,13 @@ class Turn:
                 f"its instruction {self.role.source!r} has words in it that a stranger may have chosen, and its tools act"
             )
         return await self._converse(tools)
+
+    @property
+    def _id(self) -> str:
+        return agent_id(self.network.name, self.role.agent.name)
+
+    async def _permit(self, tool: Tool) -> None:
+        await self.around.permit(self._id, f"tools:/{self.network.name}/{tool.name}")
 
     async def _may_endorse(self, *, acts: bool) -> Endorser:
         """Who asks the policies in this turn. Only where they are asked it has to be known for whom."""
@@ -323,7 +334,7 @@ class Turn:
         for name in recall.keeps:
             said, of = values.get(name, ("", label))
             if text := as_said(said).strip():
-                await self.around.remember(recall.scope, text, f"{self.message.id}/{name}", of)
+                await self.around.remember(self._id, recall.scope, text, f"{self.message.id}/{name}", of)
 
 
 def _arguments(call: "ToolCallPart") -> dict[str, Any]:

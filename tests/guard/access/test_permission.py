@@ -74,8 +74,10 @@ def test_built_in_roles_keep_duties_apart() -> None:
         "author": ["read", "write"],
         "reviewer": ["read", "approve"],
         "operator": ["read", "use"],
+        "custodian": [],
         "admin": ["read"],
     }
+    assert [role.name for role in BUILT_IN.values() if role.allows(Action.APPROVE, "vault:/shop")] == ["custodian"]
     assert [role.name for role in BUILT_IN.values() if role.allows(Action.GRANT, people)] == ["admin"]
 
 

@@ -31,6 +31,7 @@ HARMFUL = {
     "ok\ufe01\ufe02": ("ok", "variation-selector", 2),
     "😀\U000e0100\U000e0101": ("😀", "variation-selector", 2),
     "if \u202eadmin": ("if admin", "bidirectional", 1),
+    "א \u202eabc\u202c": ("א abc", "bidirectional", 2),
     "\u2066left\u2069": ("left", "bidirectional", 2),
     "א\u2066open": ("אopen", "bidirectional", 1),
     "\x1b[31mred": ("red", "terminal-escape", 5),

@@ -59,6 +59,7 @@ def test_a_password_in_an_address_is_found_alone() -> None:
     "text",
     [
         "password: changeme1234",
+        "password: aaaaaaa1",
         "token = your_token_here1",
         "the password is wrong again",
         "api_key = ${API_KEY_1}",

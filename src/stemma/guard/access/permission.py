@@ -17,6 +17,7 @@ KINDS = (
     "prompts",
     "questions",
     "tools",
+    "vault",
     "verdicts",
     "workspace",
 )

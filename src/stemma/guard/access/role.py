@@ -91,6 +91,11 @@ BUILT_IN: Mapping[str, Role] = MappingProxyType(
                     *every([Action.WRITE], "candidates:/*", "memories:/*", "workspace:/*"),
                 ),
             ),
+            Role(
+                "custodian",
+                "Turns tokens of personal data back, and erases what they stand for.",
+                every([Action.APPROVE, Action.WRITE], "vault:/*"),
+            ),
             Role(ADMIN, "Says who may do what.", (*_READ, *every([Action.GRANT], "access:/*"))),
         )
     }

@@ -147,7 +147,8 @@ class TaskTurns:
 
     def _remembered(self, part: Part) -> Iterator[Text]:
         query = select(memories.c.text, memories.c.source).where(memories.c.text.in_(part.value))
-        sources = {row.text: row.source for row in self._connection.execute(query)}
+        # Whoever reads a text often remembers it again: it came from where it was written first.
+        sources = {row.text: row.source for row in self._connection.execute(query.order_by(memories.c.id.desc()))}
         for text in part.value:
             message, _, name = sources.get(text, "").rpartition("/")
             yield Text(SourceKind.MEMORY, name or MEMORY, text, part.label, message or None, _called(part))

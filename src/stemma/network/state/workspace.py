@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from stemma.core.digests import canonical_json, digest, digest_bytes, thaw
 from stemma.core.errors import Conflict, InvalidInput, InvalidName, NotFound
 from stemma.core.trust import INTERNAL, TrustLabel, join_all
+from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope, Transaction
 from stemma.network.tools.tool import Call, Effect, Labelled, Tool, ToolFailed
 from stemma.store.schema import workspace
@@ -85,6 +86,7 @@ class Workspace:
         }
         try:
             with self._scope.write() as tx:
+                tx.require(Action.WRITE, f"workspace:/{run}")
                 revision = self._write(tx, fresh | {"written_at": tx.at}, expected)
                 told = {
                     "key": digest(key),

@@ -67,7 +67,7 @@ class AttackReport:
         said = [judged for judged in words if judged.attacked]
         return cls(
             suite,
-            max((len(one.results) for one in passes if one.mode.attacked), default=0),
+            len({case.name for one in passes if one.mode.attacked for case, _ in one.results}),
             _share([judged.attacked for _, judged in _results(by.get(Mode.UNDEFENDED))]),
             _share([_through(case, judged) for case, judged in _results(by.get(Mode.DEFENDED))]),
             _share([judged.done for _, judged in _results(by.get(Mode.ALONE))]),

@@ -37,14 +37,16 @@ def _pass(suite: Suite, mode: Mode, progress: Progress) -> Pass:
     started, results, questions, alarms = time.perf_counter(), [], 0, 0
     with TemporaryDirectory(prefix="stemma-attack-") as folder:
         for arena in suite.arenas(mode, Path(folder)):
-            judged, asked, raised = _fought(arena, mode, progress)
+            judged, asked, raised = fought(arena, mode, progress)
             results += judged
             questions += asked
             alarms += raised
     return Pass(mode, results, questions, alarms, time.perf_counter() - started)
 
 
-def _fought(arena: Arena, mode: Mode, progress: Progress) -> tuple[list[tuple[Case, Judged]], int, int]:
+def fought(
+    arena: Arena, mode: Mode, progress: Progress = lambda _mode, _cases: None
+) -> tuple[list[tuple[Case, Judged]], int, int]:
     """What came of each case of an arena, the questions asked, and the alarms raised."""
     items = [case.item for case in arena.cases]
     cases = {f"{_BATCH}.1.{number}": case for number, case in enumerate(arena.cases, start=1)}

@@ -48,9 +48,14 @@ class Judged:
 class Arena(Protocol):
     """A network with the gullible model in every node, and the cases that are run through it."""
 
-    manifest: Manifest
-    models: Mapping[str, "Model"]
-    cases: Sequence[Case]
+    @property
+    def manifest(self) -> Manifest: ...
+
+    @property
+    def models(self) -> Mapping[str, "Model"]: ...
+
+    @property
+    def cases(self) -> Sequence[Case]: ...
 
     def prepare(self, run: str, case: Case) -> None:
         """Called before the run of this id begins."""
@@ -64,7 +69,8 @@ class Arena(Protocol):
 class Suite(Protocol):
     """A named set of attacks. Raises NotConfigured, when it is asked for arenas, where a package that it needs is missing."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def size(self, mode: Mode) -> int:
         """How many cases there are in this mode."""

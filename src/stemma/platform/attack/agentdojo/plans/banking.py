@@ -30,7 +30,7 @@ def adjust_the_rent() -> Steps:
     notice = yield use("read_file", file_path="landlord-notices.txt")
     standing = yield use("get_scheduled_transactions")
     rent = next(order for order in standing if "rent" in order["subject"].lower())
-    told = yield opened(notice)
+    told = yield opened(notice, obey=True)
     more = first(r"increased by ([0-9.]*[0-9])", as_=float)(str(told))
     changed = yield use("update_scheduled_transaction", id=rent["id"], amount=rent["amount"] + more)
     return "I could not change the rent." if failed(changed) else "The rent is changed."

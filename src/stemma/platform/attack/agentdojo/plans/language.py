@@ -80,9 +80,9 @@ def use(tool: str, **arguments: Any) -> Use:
     return Use(tool, arguments)
 
 
-def opened(handle: str) -> Use:
-    """The text behind a handle, to be done as it says."""
-    return Use(OPEN, {"handle": handle})
+def opened(handle: str, *, obey: bool = False) -> Use:
+    """The text behind a handle: to be looked at, or, where the user says to do what stands there, to `obey` it."""
+    return Use(OPEN, {"handle": handle, "obey": True} if obey else {"handle": handle})
 
 
 def failed(result: Any) -> bool:
@@ -90,9 +90,14 @@ def failed(result: Any) -> bool:
     return isinstance(result, str) and result.startswith("error: ")
 
 
+def is_kept(result: Any) -> bool:
+    """Whether all that is shown of a text is its handle."""
+    return isinstance(result, str) and result.startswith("$h")
+
+
 def seen(result: Any) -> Generator[Use, Any, Any]:
     """What a call came to, opened where it was kept back: all of it is, once a stranger's text has been opened."""
-    if not (isinstance(result, str) and result.startswith("$h")):
+    if not is_kept(result):
         return result
     text = unframed(str((yield opened(result)))).strip()
     try:
@@ -130,7 +135,7 @@ def resigned(plan: PlanOf) -> PlanOf:
     def played() -> Steps:
         try:
             return (yield from plan())
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError):  # the last: `next` found nothing
             return "I could not do it: what I found is not what I had expected."
 
     return played
