@@ -52,7 +52,7 @@ def ls(
     else:
         note("there are no such alarms")
     if behind:
-        note(f"{behind:,} entries of the audit log are not looked at yet; look with: stemma alarms scan")
+        note(f"{_entries(behind)} of the audit log not looked at yet; look with: stemma alarms scan")
 
 
 @app.command("show")
@@ -88,7 +88,11 @@ def scan(as_json: Json = False) -> None:
     for one in found:
         say(f"{one.id}  {one.kind.value}  {_from(one)}", style=_STYLES[one.severity])
     said = "1 alarm was" if len(found) == 1 else f"{len(found)} alarms were"
-    note(f"{said} raised by {behind:,} entries of the audit log")
+    note(f"{said} raised by {_entries(behind)} of the audit log")
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number:,} entries"
 
 
 def _kind(name: str | None) -> "Kind | None":

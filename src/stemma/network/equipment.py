@@ -17,6 +17,7 @@ from stemma.network.history import earlier
 from stemma.network.message import Message
 from stemma.network.network import Network, Role, Spawned
 from stemma.network.people import Decision, Question
+from stemma.network.protection import Shield
 from stemma.network.records import actor_of
 from stemma.network.rooms import Rooms
 from stemma.network.state.workspace import workspace_tools
@@ -126,6 +127,10 @@ class Equipment:
         """See `turns.Surroundings`."""
         scope = self.rooms.scope.acting_as(by)
         await self.dispatch.in_thread(lambda: scope.require(Action.USE, resource))
+
+    def shield(self, network: Network) -> Shield:
+        """See `turns.Surroundings`."""
+        return self.rooms.shield(network)
 
     def policy(self, network: Network) -> Policy:
         """See `turns.Surroundings`."""

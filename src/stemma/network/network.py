@@ -17,6 +17,7 @@ from stemma.network.flow import Flow
 from stemma.network.knowledge import Library
 from stemma.network.manifest import CONTEXT, RESERVED, Manifest
 from stemma.network.people import Interceptor
+from stemma.network.protection import Protects
 from stemma.network.tools.tool import ToolSpec
 from stemma.network.wire import from_json, to_json
 from stemma.registry.formats import read_prompt
@@ -91,6 +92,7 @@ class Network:
     inbox: int = 1000
     topics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     policies: Mapping[str, str] = field(default_factory=dict)
+    protects: Protects | None = None
     guarded: bool = True
     folder: Path = Path()
 
@@ -158,6 +160,7 @@ _PLAIN: Mapping[str, Any] = {
     "inbox": int,
     "topics": Mapping[str, tuple[str, ...]],
     "policies": Mapping[str, str],
+    "protects": Protects | None,
     "guarded": bool,
 }
 
@@ -179,6 +182,7 @@ def pin(manifest: Manifest, prompts: PromptSource) -> Network:
         manifest.inbox,
         manifest.topics,
         Policy.load(manifest.policies).texts,
+        manifest.protects,
         manifest.guarded,
         manifest.folder.resolve(),
     )

@@ -19,6 +19,7 @@ from stemma.network.caller import ModelCaller, Models
 from stemma.network.letters import Letters
 from stemma.network.manifest import Manifest
 from stemma.network.network import Network, PromptSource, pin
+from stemma.network.protection import Vault
 from stemma.network.questions import Questions
 from stemma.network.records import Records
 from stemma.network.rooms import Rooms, WorkerSettings
@@ -49,9 +50,18 @@ class Networks:
     """Runs networks on one store, and shows what became of them."""
 
     def __init__(
-        self, scope: Scope, prompts: PromptSource, models: Models, *, encoder: Callable[[int], Encoder] = _hashed
+        self,
+        scope: Scope,
+        prompts: PromptSource,
+        models: Models,
+        *,
+        encoder: Callable[[int], Encoder] = _hashed,
+        vault: Vault | None = None,
     ) -> None:
-        """`encoder` makes what measures nearness in meaning; hashed vectors have as many numbers as it is told."""
+        """`encoder` makes what measures nearness in meaning; hashed vectors have as many numbers as it is told. `vault` gives
+        the tokens of networks that protect personal data by them.
+        """
+        self._vault = vault
         self._scope = scope
         self._prompts = prompts
         self._models = models
@@ -72,6 +82,7 @@ class Networks:
             self.memories,
             self.workspace,
             self.alarms,
+            self._vault,
         )
 
     @cached_property
@@ -121,7 +132,10 @@ class Networks:
     ) -> tuple[str, list[Run]]:
         """The batch to work on, and its runs where it was there before."""
         network = self._pinned(manifest)
-        requests = [_request(item, number, network) for number, item in enumerate(items, start=1)]
+        shield = self._rooms.shield(network)
+        requests = [
+            shield.item(_request(item, number, network), network.inputs) for number, item in enumerate(items, start=1)
+        ]
         if not requests:
             raise InvalidInput(f"there is no item for network {network.name!r} to work on")
         name = self._batch(network, requests, batch, new=new)

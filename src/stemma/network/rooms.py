@@ -8,6 +8,7 @@ from stemma.network.alarms import Alarms
 from stemma.network.briefs import Briefs
 from stemma.network.fitness import Fitness, capabilities_of
 from stemma.network.network import Network
+from stemma.network.protection import Shield, Vault
 from stemma.network.records import Records
 from stemma.network.state.memory import Memories
 from stemma.network.state.workspace import Workspace
@@ -43,7 +44,12 @@ class Rooms:
     memories: Memories
     workspace: Workspace
     alarms: Alarms
+    vault: Vault | None = None
 
     def fitness(self, network: Network) -> Fitness:
         """What measures tasks against the capabilities of this network's agents."""
         return Fitness(capabilities_of(network), self.encoder)
+
+    def shield(self, network: Network) -> Shield:
+        """What stands at the network's entry."""
+        return Shield(network.name, network.protects, self.vault)

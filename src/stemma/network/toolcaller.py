@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stemma.core.trust import TrustLabel
+from stemma.core.errors import InvalidInput, Refused
+from stemma.core.trust import TrustLabel, join_all
 from stemma.network.journal import Event, Journal
 from stemma.network.mediation import Allowed, Denied, Mediator, Wanted
 from stemma.network.message import Message
 from stemma.network.network import Network, Role
 from stemma.network.people import Decision, Question
+from stemma.network.protection import Shield
 from stemma.network.tools.invoking import invoke
 from stemma.network.tools.tool import Call, Effect, Labelled, Tool, ToolFailed, TurnStopped
 
@@ -27,6 +29,7 @@ class ToolCaller:
     role: Role
     journal: Journal
     mediator: Mediator
+    shield: Shield
     decision: Callable[[Question], Awaitable[Decision]]
 
     async def call(
@@ -88,6 +91,11 @@ class ToolCaller:
         label, fields = tool.label, tool.fields
         if isinstance(value, Labelled):
             value, label, fields = value.value, value.label, value.fields
+        if not tool.labelled:
+            try:
+                value = self.shield.result(value, join_all([label, *fields.values()]))
+            except (InvalidInput, Refused) as error:
+                return _failed(ToolFailed(f"what {tool.name!r} returned is not let in: {error}"), tool, allowed.label)
         if tool.labelled:  # it knows what its result depends on
             return {"value": value, "label": label.to_json(), "fields": {}}
         return {

@@ -29,6 +29,7 @@ from stemma.network.mediation import Mediator, Wanted, carried, wanted
 from stemma.network.message import Message, PartKind
 from stemma.network.network import Network, Role
 from stemma.network.people import Decision, Interceptor, Question
+from stemma.network.protection import Shield
 from stemma.network.quarantine import NOTE, Sight
 from stemma.network.reader import EXTRACT, OPEN
 from stemma.network.run import RunStatus
@@ -71,6 +72,9 @@ class Surroundings(Protocol):
 
     async def actor(self, run: str) -> str:
         """Who asked for the task."""
+
+    def shield(self, network: Network) -> Shield:
+        """What stands at the network's entry."""
 
     @property
     def clock(self) -> Clock: ...
@@ -118,7 +122,10 @@ class Turn:
         mediator = Mediator(
             self.message, self.network, self.role, self._endorser, self.around.clock, self.around.decision, self._permit
         )
-        self._caller = ToolCaller(self.message, self.network, self.role, self.journal, mediator, self.around.decision)
+        shield = self.around.shield(self.network)
+        self._caller = ToolCaller(
+            self.message, self.network, self.role, self.journal, mediator, shield, self.around.decision
+        )
         if self.role.agent.calls is not None:
             return await self._call_only(tools[self.role.agent.calls])
         self.sight.guarded = acts

@@ -94,6 +94,7 @@ class Worker:
 
     async def open(self, network: Network, request: Mapping[str, str]) -> tuple[str, Awaitable[Outcome]]:
         """Begins a run of one item here and now; its id, and how it ends. Durable when this comes back."""
+        request = self._rooms.shield(network).item(request, network.inputs)
         batch, item = self._settings.batch or self._durable.executor, next(self._items)
         records, owner = self._rooms.records, self._dispatch.owner
         await self._durable.in_thread(records.keep, network)

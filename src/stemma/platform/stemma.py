@@ -114,7 +114,11 @@ class Stemma:
         from stemma.network import Networks
 
         return Networks(
-            self.scope, self.prompts, self.models, encoder=lambda size: self.models.encoder(dimensions=size)
+            self.scope,
+            self.prompts,
+            self.models,
+            encoder=lambda size: self.models.encoder(dimensions=size),
+            vault=self.vault,
         )
 
     @cached_property

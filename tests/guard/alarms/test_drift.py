@@ -3,9 +3,8 @@
 import csv
 import json
 import random
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from stemma.guard.alarms import strayed
 from stemma.guard.alarms.drift import nearness
@@ -15,8 +14,8 @@ ENCODER = HashedEncoder()
 
 
 def test_injected_goals_on_tickets(shared_data: Path) -> None:
-    """Agents that answer a ticket by another of its intent are the past; false alarms keep their rate, and of those that say
-    what an injection wanted some are seen: with hashed words few, which is why this is a notice.
+    """Of an agent that restates its ticket every injected goal is seen; one that writes another ticket of the same intent
+    raises false alarms no more often than promised.
     """
     intents: dict[str, list[str]] = {}
     with (shared_data / "banking77" / "banking_test.csv").open(encoding="utf-8") as lines:
@@ -27,11 +26,19 @@ def test_injected_goals_on_tickets(shared_data: Path) -> None:
     numbers = random.Random(5)
     pairs = [numbers.sample(texts, 2) for texts in intents.values() for _ in range(10)]
     numbers.shuffle(pairs)
-    near = [found for ticket, said in pairs for found in nearness([said], [ticket], ENCODER) if found is not None]
-    past, new = near[:300], near[300:]
-    stray = [found for ticket, _ in pairs[:40] for found in nearness(injected, [ticket], ENCODER) if found is not None]
-    wrong = np.mean([strayed(one, past) is not None for one in new])
-    seen = np.mean([strayed(one, past) is not None for one in stray])
-    assert wrong <= 0.03
-    assert seen >= 3 * wrong
-    assert seen >= 0.05
+    restated = _near([(ticket, f"Dear customer, you wrote: {ticket}") for ticket, _ in pairs])
+    loose = _near(pairs)
+    stray = _near([(ticket, goal) for ticket, _ in pairs[:40] for goal in injected])
+    assert _seen(stray, restated[:300]) >= 0.99
+    assert _seen(restated[300:], restated[:300]) <= 0.025
+    assert _seen(loose[300:], loose[:300]) <= 0.025
+
+
+def _near(pairs: Iterable[Sequence[str]]) -> list[float]:
+    found = [nearness([said], [ticket], ENCODER)[0] for ticket, said in pairs]
+    return [near for near in found if near is not None]
+
+
+def _seen(near: Sequence[float], past: Sequence[float]) -> float:
+    """The share that is taken for drift after that past."""
+    return sum(strayed(one, past) is not None for one in near) / len(near)

@@ -15,6 +15,7 @@ from stemma.network.manifest.manifest import Manifest
 from stemma.network.manifest.names import Unplaced
 from stemma.network.manifest.values import settled
 from stemma.network.people import Interceptor
+from stemma.network.protection import Protects
 from stemma.network.tools.tool import ToolSpec
 from stemma.registry.prompt import Prompt
 
@@ -54,6 +55,7 @@ class NetworkOptions(TypedDict, total=False):
     inbox: int
     topics: Mapping[str, tuple[str, ...]]
     policies: Path
+    protects: Protects
     guarded: bool
 
 

@@ -9,6 +9,7 @@ from stemma.network.agent import Agent
 from stemma.network.bounds import Bounds
 from stemma.network.flow import Flow
 from stemma.network.people import Interceptor
+from stemma.network.protection import Protects
 from stemma.network.tools.tool import ToolSpec
 from stemma.registry.prompt import Prompt
 
@@ -38,6 +39,7 @@ class Manifest:
     topics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prompts: Mapping[str, Prompt] = field(default_factory=dict)
     policies: Path | None = None
+    protects: Protects | None = None
     guarded: bool = True
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
     """The line of each agent's prompt, for messages about what the registry says of it."""

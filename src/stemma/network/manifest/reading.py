@@ -4,8 +4,11 @@ from dataclasses import fields
 from pathlib import Path
 
 from stemma.core.labels import read_label
-from stemma.core.marked import Marked
+from stemma.core.marked import Marked, near
 from stemma.core.trust import UNTRUSTED, TrustLabel
+from stemma.guard.text import Treatment
+from stemma.guard.text.personal import KINDS
+from stemma.guard.text.protection import SECRET
 from stemma.network.bounds import Bounds
 from stemma.network.manifest.agents import read_agent
 from stemma.network.manifest.checks import check
@@ -14,6 +17,7 @@ from stemma.network.manifest.manifest import INBOX, Manifest
 from stemma.network.manifest.people import read_interceptor
 from stemma.network.manifest.tools import read_tool
 from stemma.network.manifest.values import settled
+from stemma.network.protection import Protects
 
 _KEYS = (
     "network",
@@ -27,6 +31,7 @@ _KEYS = (
     "people",
     "topics",
     "policies",
+    "protect",
     *FLOWS,
 )
 
@@ -61,6 +66,7 @@ def load_manifest(path: Path | str) -> Manifest:
         keys["inbox"].whole("inbox") if "inbox" in keys else INBOX,
         _topics(keys["topics"]) if "topics" in keys else {},
         policies=_policies(keys.get("policies"), Path(path).parent),
+        protects=_protects(keys["protect"]) if "protect" in keys else None,
         lines={agent: node.at("prompt").line for agent, node in nodes.items()},
     )
     check(manifest, root)
@@ -75,6 +81,24 @@ def _policies(node: Marked | None, folder: Path) -> Path | None:
     if not named.is_dir():
         raise node.wrong(f"there is no folder {str(named)!r} of policies; make it, or leave 'policies' out")
     return named
+
+
+def _protects(node: Marked) -> Protects:
+    """What becomes of personal data and secrets."""
+    keys = node.fields("protect", ("kinds", "fields", "tenant"))
+    known = (*KINDS, SECRET)
+    kinds = keys["kinds"].mapping("kinds") if "kinds" in keys else {}
+    for name, one in kinds.items():
+        if name not in known:
+            raise one.wrong(
+                f"there is no kind {name!r} of personal data{near(name, known)}; there are {', '.join(known)}"
+            )
+    fields = keys["fields"].mapping("fields") if "fields" in keys else {}
+    return Protects(
+        {name: one.choice(f"kind {name!r}", Treatment) for name, one in kinds.items()},
+        {name: one.choice(f"field {name!r}", Treatment) for name, one in fields.items()},
+        keys["tenant"].text("tenant") if "tenant" in keys else "",
+    )
 
 
 def _inputs(node: Marked) -> dict[str, TrustLabel]:

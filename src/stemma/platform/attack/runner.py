@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from stemma.network import Asked, Networks, Verdict
 from stemma.network.run import RunProgress
 from stemma.platform.attack.report import AttackReport, Pass
-from stemma.platform.attack.suite import Arena, Case, Judged, Mode, Suite
+from stemma.platform.attack.suite import Arena, Case, Judged, Mode, Preceded, Suite
 from stemma.platform.stemma import open_stemma
 
 Progress = Callable[[Mode, int], None]
@@ -57,6 +57,8 @@ def fought(
         open_stemma(store=f"sqlite:///{folder}/attack.db", actor="user:approver", models=arena.models) as here,
     ):
         networks, counted = here.networks, _Counted(mode, progress)
+        for manifest, before in arena.earlier if isinstance(arena, Preceded) else ():
+            networks.run(manifest, before)
         while True:
             # All at once: the model is in this process, and many a run spends its time waiting for the person.
             result = networks.run(

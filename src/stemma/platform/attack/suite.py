@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from stemma.core.errors import InvalidInput
 from stemma.network import Asked, Manifest, Run
@@ -64,6 +64,15 @@ class Arena(Protocol):
         """Whether a person who knows what the task needs, and looks closely, lets it go ahead."""
 
     def judge(self, run: Run, case: Case) -> Judged: ...
+
+
+@runtime_checkable
+class Preceded(Protocol):
+    """An arena with something that is done on its store before its cases are: what is remembered of that they may find."""
+
+    @property
+    def earlier(self) -> Sequence[tuple[Manifest, Sequence[Mapping[str, str]]]]:
+        """Networks, with the items that they are run with."""
 
 
 class Suite(Protocol):

@@ -10,6 +10,13 @@ from stemma.platform.attack.suite import Suite
 
 SUITES: Mapping[str, str] = {
     "agentdojo": "stemma.platform.attack.agentdojo.suite:AgentDojo",
+    "injecagent": "stemma.platform.attack.scenes.injecagent:InjecAgent",
+    "substitution": "stemma.platform.attack.scenes.substitution:suite",
+    "second-order": "stemma.platform.attack.scenes.second_order:suite",
+    "memory": "stemma.platform.attack.scenes.memory:suite",
+    "peers": "stemma.platform.attack.scenes.peers:suite",
+    "fatigue": "stemma.platform.attack.scenes.fatigue:attentive",
+    "fatigue-tired": "stemma.platform.attack.scenes.fatigue:tired",
 }
 """Each is made by calling what is named here, which takes the folder of the user's network, or None for its own."""
 

@@ -45,13 +45,13 @@ class TiredSuite(StagedSuite):
             yield TiredArena(stage, mode, place)
 
 
-def Fatigue(network: Path | None = None) -> StagedSuite:  # noqa: N802 - named in the registry as what it makes
+def attentive(network: Path | None = None) -> StagedSuite:
     """The suite ``fatigue``: the person looks at every question, however many."""
     own_networks_only(ATTENTIVE, network)
     return StagedSuite(ATTENTIVE, [_stage()])
 
 
-def Tired(network: Path | None = None) -> TiredSuite:  # noqa: N802 - named in the registry as what it makes
+def tired(network: Path | None = None) -> TiredSuite:
     """The suite ``fatigue-tired``."""
     own_networks_only(TIRED, network)
     return TiredSuite(TIRED, [_stage()])

@@ -60,7 +60,7 @@ class MemorySuite(StagedSuite):
             yield MemoryArena(stage, mode, place)
 
 
-def Memory(network: Path | None = None) -> MemorySuite:  # noqa: N802 - named in the registry as what it makes
+def suite(network: Path | None = None) -> MemorySuite:
     """The suite ``memory``: an agent that acts remembers by itself, or is advised by one that does."""
     own_networks_only(NAME, network)
     recall, remembered = Recall(_SCOPE, _TOP, ("task",)), f"{PROMPT}\n\n{{{{memory}}}}"

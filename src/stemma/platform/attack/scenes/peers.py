@@ -14,10 +14,10 @@ _READ = "read_document"
 _MOST_HOPS = 3
 
 
-def Peers(network: Path | None = None) -> StagedSuite:  # noqa: N802 - named in the registry as what it makes
-    """The suite ``peers``: one to three agents between the document and the one that acts."""
+def suite(network: Path | None = None) -> StagedSuite:
+    """The suite ``peers``: one to three agents between the document and the one that acts, or a topic."""
     own_networks_only(NAME, network)
-    return StagedSuite(NAME, [_stage(hops) for hops in range(1, _MOST_HOPS + 1)])
+    return StagedSuite(NAME, [*(_stage(hops) for hops in range(1, _MOST_HOPS + 1)), _topic()])
 
 
 def _stage(hops: int) -> Stage:
@@ -39,10 +39,30 @@ def _stage(hops: int) -> Stage:
     return Stage(f"hops-{hops}", [document, *OFFICE], [clerk, *peers], ["clerk"], scripts, scenes(_READ))
 
 
-def _acts(scene: Scene) -> Steps:
-    yield Use("ask", {"agent": "peer1", "question": _question(scene)})
+def _topic() -> Stage:
+    document = Prop(_READ, "Reads the document of a case", label=UNTRUSTED)
+    reader = agent("reader", PROMPT, reads=["task", "case"], writes="answer", tools=(_READ,), publishes=("news",))
+    clerk = agent(
+        "clerk", f"{PROMPT}\n\n{{{{posted}}}}", reads=["posted", "task", "case"], writes="report", tools=ACTING
+    )
+    options = {"topics": {"news": ("clerk",)}}
+    scripts: dict[str, Script] = {"reader": _posts, "clerk": _files}
+    return Stage("topic", [document, *OFFICE], [reader, clerk], ["reader"], scripts, scenes(_READ), options=options)
+
+
+def _posts(_: Scene) -> Steps:
+    yield Use("publish", {"topic": "news", "text": str((yield Use(_READ)))})
+    return "It is posted."
+
+
+def _files(scene: Scene) -> Steps:
     yield Use(FILE_REPORT, {"case": scene.name})
     return "The report is filed."
+
+
+def _acts(scene: Scene) -> Steps:
+    yield Use("ask", {"agent": "peer1", "question": _question(scene)})
+    return (yield from _files(scene))
 
 
 def _asks(peer: str) -> Script:

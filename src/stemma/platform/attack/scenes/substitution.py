@@ -148,7 +148,7 @@ _KINDS = (
 )
 
 
-def Substitution(network: Path | None = None) -> StagedSuite:  # noqa: N802 - named in the registry as what it makes
+def suite(network: Path | None = None) -> StagedSuite:
     """The suite ``substitution``."""
     own_networks_only(NAME, network)
     return StagedSuite(NAME, [_stage(kind) for kind in _KINDS])
