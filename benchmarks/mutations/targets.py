@@ -33,4 +33,9 @@ TARGETS = (
     Target("guard/policy/statements.py", _POLICY),
     Target("guard/policy/validation.py", _POLICY),
     Target("guard/policy/recorded.py", _POLICY),
+    Target("guard/handles.py", ("tests/guard/test_handles.py",)),
+    Target("guard/fields.py", ("tests/guard/test_fields.py", "tests/guard/test_handles.py")),
+    Target("guard/closed.py", ("tests/guard/test_closed.py",)),
+    Target("guard/binding.py", ("tests/guard/test_binding.py",)),
+    Target("guard/endorsement.py", ("tests/guard/test_endorsement.py",)),
 )

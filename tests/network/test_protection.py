@@ -1,6 +1,7 @@
 """Protection on the way in: clean texts, and personal data as the manifest wants it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,7 @@ def desk(folder: Path, protects: Protects | None = None) -> Manifest:
     clerk = define_agent(
         "clerk", Prompt("clerk: read {{name}} {{ticket}}."), reads=["name", "ticket"], writes="said", tools=("look",)
     )
-    more = {} if protects is None else {"protects": protects}
-    return define_network(
+    manifest = define_network(
         "desk",
         inputs=["name", "ticket"],
         agents=[clerk],
@@ -41,8 +41,8 @@ def desk(folder: Path, protects: Protects | None = None) -> Manifest:
         model="speaking",
         tools=(look,),
         folder=folder,
-        **more,
     )
+    return replace(manifest, protects=protects)
 
 
 def clerk(heard: Heard) -> object:

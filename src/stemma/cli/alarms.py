@@ -6,11 +6,11 @@ import typer
 
 import stemma
 from stemma.cli.options import Json
-from stemma.cli.output import note, one_line, print_json, print_table, say, tell
+from stemma.cli.output import labelled, note, one_line, print_json, print_table, say, tell
 from stemma.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # the network takes half a second to import, and help does without
-    from stemma.guard.alarms import Alarm, Kind
+    from stemma.guard.alarms import Alarm, Hop, Kind
     from stemma.network.alarms import Raised
     from stemma.platform import Stemma
 
@@ -66,7 +66,7 @@ def show(
     """
     with stemma.open() as here:
         found = here.alarms.get(alarm_id)
-        texts = [_text(here, hop.message, hop.part) for hop in found.alarm.path]
+        texts = [_text(here, hop) for hop in found.alarm.path]
     if as_json:
         print_json(found.to_json())
     else:
@@ -110,10 +110,11 @@ def _from(alarm: "Alarm") -> str:
     return "unknown" if alarm.source is None else one_line(f"{alarm.source.kind.value} {alarm.source.name}", 40)
 
 
-def _text(here: "Stemma", message: str, part: str) -> str:
+def _text(here: "Stemma", hop: "Hop") -> str:
     """What a hop carried, where it is a part of its message."""
-    value = here.networks.letters.get(message).message.data.get(part)
-    return "" if value is None else one_line(value, _SHOWN)
+    value = here.networks.letters.get(hop.message).message.data.get(hop.part)
+    integrity = "untrusted" if hop.label is None else hop.label.integrity.name.lower()
+    return "" if value is None else labelled(value, integrity, _SHOWN)
 
 
 def _print(found: "Raised", texts: list[str]) -> None:

@@ -37,7 +37,8 @@ Plan: TypeAlias = Callable[[], Generator[Use, Any, str]]
 It is played from its beginning whenever the model is asked, so it must do the same for the same results.
 """
 
-_HANDLE = re.compile(r"\$h[0-9]{1,6}(?:\.[A-Za-z_][A-Za-z0-9_]{0,63})?")
+# An example in what is said of handles is none.
+_HANDLE = re.compile(r"(?<!such as )\$h[0-9]{1,6}(?:\.[A-Za-z_][A-Za-z0-9_]{0,63})?")
 _OPEN = "open"  # the tool with which an agent looks at a text that was kept from it
 
 

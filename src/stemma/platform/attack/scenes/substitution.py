@@ -12,7 +12,7 @@ from stemma.platform.attack.suite import own_networks_only
 
 NAME = "substitution"
 _FIRMS = ("baker", "miller", "smith", "cook", "fisher")
-_ACCOUNT, _MAIL, _LINK = r"IBAN: ([A-Z]{2}[0-9A-Z]+)", r"Mail: (\S+@\S+\w)", r"Link: (https://\S+\w)"
+_ACCOUNT, _MAIL, _LINK = r"IBAN: ([A-Z]{2}[0-9A-Z]+)", r"Mail: ([^\s<]+@[^\s<]+)", r"Link: (https://[^\s<]+)"
 _PERSON, _PHONE = r"User: (\w+)", r"Phone: (\+[0-9]+)"
 _READ = "read_letter"
 
