@@ -159,7 +159,6 @@ class _Drawing:
 
     def _tools(self) -> list[ToolSpec]:
         rng = self.rng
-        some = rng.choice((INTERNAL, UNTRUSTED))
         reads = [
             ToolSpec("look_up", "python", {"function": f"{_MODULE}:look_up"}, effect=Effect.READ, label=INTERNAL),
             ToolSpec("search", "python", {"function": f"{_MODULE}:search"}, effect=Effect.READ, label=UNTRUSTED),
@@ -195,7 +194,6 @@ class _Drawing:
             self._effect("delete", Effect.WRITE, ("number",), ()),
             self._effect("stamp", Effect.WRITE, (), ()),
         ]
-        del some
         return [*rng.sample(reads, k=rng.randint(1, 4)), *rng.sample(effects, k=rng.randint(1, 4))]
 
     def _effect(self, name: str, effect: Effect, decisive: tuple[str, ...], others: tuple[str, ...]) -> ToolSpec:

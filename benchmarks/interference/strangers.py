@@ -45,7 +45,7 @@ def text(drawn: random.Random, *, longest: int = _LONGEST) -> str:
         case 0:
             return ""
         case 1:
-            return drawn.choice(("yes", "no", "3", "-1e99", "null"))
+            return drawn.choice(("yes", "no", "3", "null", "p0", "p1", "news", "k", "first", "[]"))
         case 2:
             return "x" * drawn.choice((200, 30_000))
         case _:

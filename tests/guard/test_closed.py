@@ -85,3 +85,103 @@ def test_schemas_that_close_their_values() -> None:
     assert closed_fields({**schema, "additionalProperties": True}, "v", {"kind": "a", "why": "x"}) == {}
     assert closed_fields({**schema, "required": ["why"]}, "v", {"kind": "a", "why": "x"}) == {}
     assert list(closed_fields({"enum": ["yes", "no"]}, "v", "yes")) == [""]
+
+
+def test_how_many_values_there_are() -> None:
+    """Days and minutes of three centuries; numbers from one end to the other, in steps of their last decimal."""
+    days = 365 * 300 + 24 * 3 + 1  # 2000 has a leap day, 1900 and 2100 have none
+    assert spec("date").bound == days
+    assert spec("datetime").bound == days * 1440
+    assert FieldSpec.read("n", {"type": "number", "minimum": 0, "maximum": 1, "decimals": 1}).bound == 11
+    assert FieldSpec.read("n", {"type": "number", "minimum": 0, "maximum": 1}).bound == 101
+    assert FieldSpec.read("n", {"type": "number", "minimum": 0, "maximum": 1, "decimals": 0}).bound == 2
+    assert FieldSpec.read("n", {"type": "integer", "minimum": 3, "maximum": 1}).bound == 0
+    assert FieldSpec.read("n", {"type": "integer", "maximum": 1}).bound is None
+    assert FieldSpec.read("n", {"type": "enum", "values": ["a", "a", "b"]}).bound == 2
+
+
+def test_what_a_reader_is_told() -> None:
+    """The schema has the values or the JSON type, the bounds of numbers, and in words what to look for, its type and form."""
+    assert spec("enum").schema == {"enum": ["a", "b", None], "description": "enum"}
+    assert spec("id").schema == {"enum": ["a", "b", None], "description": "id"}
+    assert spec("integer").schema == {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "maximum": 3,
+        "description": "integer",
+    }
+    assert FieldSpec.read("n", {"type": "number", "maximum": 3}).schema == {
+        "type": ["number", "null"],
+        "maximum": 3,
+        "description": "number",
+    }
+    assert spec("boolean").schema == {"type": ["boolean", "null"], "description": "boolean"}
+    day = FieldSpec.read("d", {"type": "date", "about": "when it is due"})
+    assert day.schema == {"type": ["string", "null"], "description": "when it is due; date; YYYY-MM-DD"}
+    assert spec("datetime").schema["description"] == "datetime; YYYY-MM-DD HH:MM"
+    assert spec("text").schema == {"type": ["string", "null"], "description": "text"}
+
+
+def test_edges() -> None:
+    """The first and the last day, the longest text, the bounds themselves, the numbers that are still whole."""
+    assert [spec("date").fitting(day) for day in ("1900-01-01", "2199-12-31")] == ["1900-01-01", "2199-12-31"]
+    assert [spec("date").fitting(day) for day in ("1899-12-31", "2200-01-01")] == [None, None]
+    assert spec("text").fitting("x" * 20_000) == "x" * 20_000
+    assert spec("text").fitting("x" * 20_001) is None
+    free = FieldSpec.read("n", "number")
+    assert (free.fitting(0.126), free.fitting(1e15), free.fitting(-1e15)) == (0.13, None, None)
+    assert free.fitting(999_999_999_999_999.0) == 999_999_999_999_999.0
+    assert isinstance(spec("integer").fitting(2.0), int)
+    assert spec("iban").fitting("de02 1203 0000 0000 2020 51") == "DE02120300000000202051"
+    assert FieldSpec.read("n", {"type": "number", "decimals": 0}).fitting(2.4) == 2.0
+    assert FieldSpec.read("n", {"type": "number", "decimals": 6}).decimals == 6
+
+
+@pytest.mark.parametrize("name", ["a b", "", "1a", "a.b", "x" * 65])
+def test_names_of_fields(name: str) -> None:
+    """A field is called like a variable, so that a handle of it reads as one."""
+    with pytest.raises(InvalidInput, match="cannot name a field"):
+        FieldSpec.read(name, "date")
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"minimum": True},
+        {"maximum": 1e15},
+        {"minimum": "x"},
+        {"decimals": True},
+        {"decimals": 7},
+        {"decimals": -1},
+        {"decimals": 1.0},
+    ],
+)
+def test_bounds_that_are_none(bounds: dict[str, Any]) -> None:
+    """Only numbers bound numbers, and only few decimals are kept."""
+    with pytest.raises(InvalidInput, match="of field 'f'"):
+        FieldSpec.read("f", {"type": "number", **bounds})
+
+
+@pytest.mark.parametrize(
+    ("schema", "bound"),
+    [
+        ({"enum": ["a", "b"]}, 2),
+        ({"enum": []}, None),
+        ({"const": "a"}, 1),
+        ({"const": 1}, None),
+        ({"type": "boolean"}, 2),
+        ({"type": "integer", "minimum": 1, "maximum": 4}, 4),
+        ({"type": "integer", "minimum": 1}, None),
+        ({"type": "integer", "minimum": 1, "maximum": True}, None),
+        ({"type": "integer", "minimum": 1, "maximum": 1e15}, None),
+        ({"type": "number", "minimum": 1, "maximum": 4}, None),
+        ({"type": "string", "format": "date"}, spec("date").bound),
+        ({"type": "string", "format": "email"}, None),
+        ("enum", None),
+    ],
+)
+def test_what_schemas_close(schema: Any, bound: int | None) -> None:
+    """A schema closes a value when it can be counted by it; a name that is none closes nothing."""
+    found = closed_by("f", schema)
+    assert (None if found is None else found.bound) == bound
+    assert closed_by("not a name", schema) is None

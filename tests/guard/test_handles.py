@@ -89,3 +89,39 @@ def test_own_words_are_worth_no_more_than_what_stands_in_them() -> None:
     handles.hide("x", SECRET, "a")
     assert handles.fill("$h1").label_from(INTERNAL) == INTERNAL.join(SECRET)
     assert handles.fill("mine").label_from(INTERNAL) == INTERNAL
+
+
+def test_what_there_is_behind_a_handle() -> None:
+    """Value, label and source by its name, spaces around it or not; how many there are, and whether one is there."""
+    handles = Handles()
+    assert len(handles) == 0
+    name = handles.hide_fields({"iban": ("DE1", UNTRUSTED), "day": ("2026-12-01", INTERNAL)}, "a bill")
+    assert name == "$h1"
+    held = handles.get(" $h1.iban ")
+    assert (held.name, held.value, held.label, held.source) == ("$h1.iban", "DE1", UNTRUSTED, "a bill: iban")
+    assert handles.get("$h1.day").label == INTERNAL
+    assert len(handles) == 2
+    assert "$h1.iban" in handles
+    assert "$h1" not in handles
+    with pytest.raises(UnknownHandle, match="there are: none"):
+        Handles().get("$h1")
+
+
+def test_value_without_hidden_fields_is_itself() -> None:
+    """Nothing is copied or changed where no field is a stranger's."""
+    value = [{"id": 7}]
+    assert Handles().shown(value, TRUSTED, {}, "x") is value
+    assert Handles().shown(value, TRUSTED, {"[].id": INTERNAL}, "x") is value
+
+
+def test_parts_of_values_are_filled_in_their_places() -> None:
+    """Lists, numbers and texts without references come back as they are; words are written as they are spelt."""
+    handles = Handles()
+    handles.hide({"k": "ä"}, UNTRUSTED, "a")
+    handles.hide_fields({"x": ("one", SECRET)}, "b")
+    filled = handles.fill(["so $h1", 5, None, "$h2.x and $h2.y", "no"])
+    assert filled.value == ['so {"k": "ä"}', 5, None, "one and $h2.y", "no"]
+    assert filled.label == UNTRUSTED.join(SECRET)
+    assert [held.name for held in filled.used] == ["$h1", "$h2.x"]
+    assert handles.fill("at $h1.k it is").value == 'at {"k": "ä"}.k it is'
+    assert handles.fill("at $h1.k it is").label == UNTRUSTED

@@ -72,7 +72,9 @@ def test_turns_and_exchanges_come_in_their_order() -> None:
         "UserPromptPart",
         *["ToolCallPart", "ToolReturnPart"] * 2,
     ]
-    words = [unframed(str(part.content)) for part in said if isinstance(part, SystemPromptPart | UserPromptPart | TextPart)]
+    words = [
+        unframed(str(part.content)) for part in said if isinstance(part, SystemPromptPart | UserPromptPart | TextPart)
+    ]
     assert words == ["Act.", "before and n", '{"a": 1}', "now and n"]
 
 

@@ -187,7 +187,7 @@ def test_strangers_argument_waits_for_a_person(desk: Desk) -> None:
     assert asked.question.kind == "approval"
     assert facts["arguments"] == {"iban": "DE02120300000000202051", "amount": 98.7}
     assert facts["trust"] == {"iban": "untrusted", "amount": "internal"}
-    assert facts["sources"] == {"iban": ["$h1: iban"]}
+    assert facts["sources"] == {"iban": ["data 'bill': iban"]}
     assert "DE02120300000000202051" not in str(model.heard[-1].told)
     Questions(desk.scope.acting_as("bea")).decide(asked.question.id, Verdict.APPROVED)
     [run] = desk.networks(model).run(manifest, [{"bill": BILL}]).runs
@@ -250,6 +250,24 @@ def test_endorsed_argument_of_a_closed_type(desk: Desk) -> None:
     desk.run(desk.manifest(policy=forbid), *steps, reader={"urgent": True})
     assert desk.done == [["book", {"day": "2026-12-01", "urgent": True}]]
     assert [one["field"] for one in desk.events("label.endorsed")] == ["urgent"]
+
+
+@pytest.mark.parametrize(("verdict", "done"), [(Verdict.APPROVED, 1), (Verdict.REJECTED, 0)])
+@on_sqlite
+def test_person_may_let_a_text_instruct(desk: Desk, verdict: Verdict, done: int) -> None:
+    """Asked for once, with the whole text; with leave its words are the agent's own from there on, without it they taint."""
+    manifest = desk.manifest()
+    steps = call("open", handle="$h1", obey=True), call("book", day="2026-12-01"), "done"
+    run, model = desk.run(manifest, *steps)
+    [asked] = desk.networks().questions.ls()
+    assert asked.question.facts["arguments"] == {"text": BILL}
+    assert desk.events("label.opened") == []
+    Questions(desk.scope.acting_as("bea")).decide(asked.question.id, verdict)
+    [run] = desk.networks(model).run(manifest, [{"bill": BILL}], wait=False).runs
+    assert len(desk.done) == done
+    assert (run.status is RunStatus.COMPLETED) is bool(done)
+    assert [len(desk.events(kind)) for kind in ("label.endorsed", "label.opened")] == [done, 1 - done]
+    assert BILL not in json.dumps(desk.events("label.endorsed"))
 
 
 @on_sqlite

@@ -140,11 +140,15 @@ def _print(asked: "Asked", now: datetime, *, whole: bool = False) -> None:
     tell(one_line(question.text))
     facts = dict(question.facts)
     trust, sources, arguments = facts.pop("trust", None), facts.pop("sources", {}), facts.get("arguments")
+    confidential = facts.pop("confidential", {})
     if trust is not None and isinstance(arguments, dict):
         del facts["arguments"]
         for name, value in arguments.items():
             tell(f"{name}: {labelled(value, trust[name], width)}")
-            tell(f"  {', '.join([trust[name], *(f'from {source}' for source in sources.get(name, ()))])}", style="dim")
+            tell(
+                f"  {', '.join([trust[name], *confidential.get(name, ()), *(f'from {source}' for source in sources.get(name, ()))])}",
+                style="dim",
+            )
     for name, fact in facts.items():
         for line in fact if name == "why" else [fact]:
             tell(f"{name}: {labelled(line, question.label.integrity.name.lower(), width)}")

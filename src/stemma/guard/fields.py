@@ -4,7 +4,7 @@ A path is a chain of keys; ``[]`` stands for every item of a list: ``subject``, 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -55,15 +55,3 @@ def _replaced(value: Any, at: Mapping[Steps, tuple[TrustLabel, str]], by: Callab
 
 def _below(at: Mapping[Steps, tuple[TrustLabel, str]], step: str) -> dict[Steps, tuple[TrustLabel, str]]:
     return {steps[1:]: found for steps, found in at.items() if steps[0] == step}
-
-
-def labels_in(value: Any, fields: Mapping[str, TrustLabel]) -> Iterator[TrustLabel]:
-    """The labels of those of `fields` that are there in `value`."""
-    found: list[TrustLabel] = []
-
-    def seen(item: Any, label: TrustLabel, _: str) -> Any:
-        found.append(label)
-        return item
-
-    replaced(value, fields, seen)
-    return iter(found)

@@ -82,7 +82,8 @@ class RunExchange:
         spawned, name = role.spawned, f"{role.agent.name}.{digest(brief.text)[:8]}"
         step = f"{brief.message}.{name if spawned is None else spawned.name}"
         if step not in self.journal.done:
-            candidate, events = await self._written(role, brief), list[Event]()
+            acts, events = any((await self.holds(self.network, role)).values()), list[Event]()
+            candidate = await self._written(role, brief, acts=acts)
             if spawned is not None:
                 data = {
                     "role": digest(spawned.name),
@@ -93,16 +94,15 @@ class RunExchange:
                     "label": brief.label.to_json(),
                 }
                 events.append(Event("role.spawned", data, subject=brief.message))
-            if candidate is None and brief.label.integrity is Integrity.UNTRUSTED:
+            if acts and role.prompt is not None and brief.label.integrity is Integrity.UNTRUSTED:
                 data = {"by": brief.author, "agent": role.agent.name, "label": brief.label.to_json()}
                 events.append(Event("instruction.refused", data, subject=brief.message))
             await self.journal.keep(step, {"candidate": candidate}, events=events)
         return given(role, brief, self.journal.done[step]["candidate"])
 
-    async def _written(self, role: Role, brief: Brief) -> int | None:
-        has_effects = any((await self.holds(self.network, role)).values())
+    async def _written(self, role: Role, brief: Brief, *, acts: bool) -> int | None:
         candidate: int | None = await self.dispatch.in_thread(
-            lambda: self.briefs.write(self.network, role, brief, has_effects=has_effects)
+            lambda: self.briefs.write(self.network, role, brief, has_effects=acts)
         )
         return candidate
 

@@ -11,6 +11,7 @@ from stemma.guard.endorsement import raised
 from stemma.guard.handles import UnknownHandle
 from stemma.network.endorser import Endorsed, Endorser
 from stemma.network.journal import Event, Journal
+from stemma.network.mediation import Mediator
 from stemma.network.message import Message
 from stemma.network.network import Role
 from stemma.network.quarantine import Sight
@@ -34,6 +35,7 @@ class Handling:
     journal: Journal
     speaker: Speaker
     endorser: Endorser
+    mediator: Mediator
 
     @staticmethod
     def definitions() -> "Sequence[ToolDefinition]":
@@ -48,12 +50,12 @@ class Handling:
     async def use(self, step: str, name: str, arguments: Mapping[str, Any]) -> Any:
         """What the agent is told. Raises ToolFailed for a call that makes no sense."""
         if name == OPEN:
-            return await self._open(step, str(arguments.get("handle", "")))
+            return await self._open(step, str(arguments.get("handle", "")), obey=arguments.get("obey") is True)
         return await self._extract(step, Asked.read(arguments))
 
     async def _extract(self, step: str, asked: Asked) -> Any:
         """Fields that a reader made of a text: each behind a handle, but for those that policies endorse."""
-        text, label = self._behind(asked.handle)
+        text, label, source = self._behind(asked.handle)
         whole = label.join(self.sight.label)
         done = self.journal.done.get(step)
         if done is None:
@@ -63,7 +65,7 @@ class Handling:
             await self.journal.keep(step, done, events=found.events)
         values, endorsed = done["values"], set(done["endorsed"])
         labels = {one: raised(whole) if one in endorsed else whole for one in values}
-        name = self.sight.handles.hide_fields({one: (values[one], labels[one]) for one in values}, asked.handle)
+        name = self.sight.handles.hide_fields({one: (values[one], labels[one]) for one in values}, source)
         if endorsed:
             self.sight.sees(raised(whole))
         return {one: value if one in endorsed else f"{name}.{one}" for one, value in values.items()}
@@ -86,25 +88,37 @@ class Handling:
         specs = {spec.name: spec for spec in asked.fields}
         return self.endorser.endorsed(self.role.agent.name, specs, label, f"{self.message.id}.{step}")
 
-    async def _open(self, step: str, handle: str) -> Any:
-        """A text that was kept from the agent. From here on its words are worth what the text is."""
-        text, label = self._behind(handle)
-        if step not in self.journal.done:
-            data = {"agent": self.role.agent.name, "label": label.to_json()}
-            event = Event("label.opened", data, subject=f"{self.message.id}.{step}")
-            await self.journal.keep(step, {}, events=[event])
+    async def _open(self, step: str, handle: str, *, obey: bool) -> Any:
+        """A text that was kept from the agent. From here on its words are worth what the text is.
+
+        To `obey` it a person is asked first, who is shown all of it: with her leave its words count as our own.
+        """
+        text, label, _ = self._behind(handle)
+        whole = label.join(self.sight.label)
+        done = self.journal.done.get(step)
+        if done is None:
+            leave = await self.mediator.leave(step, text, whole) if obey else None
+            kind = "label.opened" if leave is None else "label.endorsed"
+            data: dict[str, Any] = {"agent": self.role.agent.name, "label": whole.to_json()}
+            event = Event(kind, data | dict(leave or {}), subject=f"{self.message.id}.{step}")
+            done = {"left": leave is not None}
+            await self.journal.keep(step, done, events=[event])
+        if done.get("left"):
+            self.sight.sees(raised(label))
+            return text
         self.sight.sees(label)
         return framed(text, "opened")
 
-    def _behind(self, written: str) -> tuple[str, TrustLabel]:
-        """The text behind the handles that are written there. Raises ToolFailed."""
+    def _behind(self, written: str) -> tuple[str, TrustLabel, str]:
+        """The text behind the handles that are written there, its label, and where it is from. Raises ToolFailed."""
         try:
             filled = self.sight.fill(written.replace(",", " ").split())
         except UnknownHandle as error:
             raise ToolFailed(str(error)) from error
         if filled.label is None:
             raise ToolFailed(f"{written!r} names no text that is kept from you")
-        return "\n\n".join(map(as_said, filled.value)), filled.label
+        source = "; ".join(dict.fromkeys(held.source for held in filled.used))
+        return "\n\n".join(map(as_said, filled.value)), filled.label, source
 
 
 def _messages_of(reader: Role) -> "Sequence[ModelMessage]":

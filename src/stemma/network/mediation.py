@@ -13,7 +13,7 @@ from typing import Any
 from stemma.core.clock import Clock, timestamp
 from stemma.core.digests import digest
 from stemma.core.errors import Unauthorized
-from stemma.core.trust import TRUSTED, Integrity, TrustLabel, join_all
+from stemma.core.trust import TRUSTED, Confidentiality, Integrity, TrustLabel, join_all
 from stemma.guard.binding import binding
 from stemma.guard.closed import closed_by
 from stemma.guard.handles import Filled, UnknownHandle
@@ -139,7 +139,7 @@ class Mediator:
                 raise self._denied(step, call, decided, again, again.reasons)
         data = self._told(call, decided, ruling) | ({} if approval is None else {"approval": approval})
         called = Event("tool.called", data, subject=f"{self.message.id}.{step}")
-        return Allowed(_rendered(call), call.label, (*endorsed, called))
+        return Allowed(_rendered(call) if self.network.guarded else call.arguments, call.label, (*endorsed, called))
 
     def _endorsed(self, step: str, call: Wanted) -> tuple[Wanted, tuple[Event, ...]]:
         """The call with those arguments raised whose type is closed and which policies endorse, by name."""
@@ -185,6 +185,34 @@ class Mediator:
             clearance=call.tool.cleared_for(decided.join(call.label)),
         )
 
+    async def leave(self, step: str, text: str, label: TrustLabel) -> Mapping[str, Any] | None:
+        """A person's leave to do what a text says, as it is put on record: for this very text, once. None without it."""
+        if label.integrity is not Integrity.UNTRUSTED:
+            return None
+        expires = timestamp(self.clock.now() + timedelta(seconds=_HOLDS))
+        question = Question(
+            f"{self.message.id}.{step}",
+            self.message.run,
+            self.message.id,
+            "approval",
+            f"May {self.role.agent.name!r} do what this text says?",
+            {"agent": self.role.agent.name, "tool": "open", "arguments": {"text": text}},
+            label,
+            binding=self._of_text(text, label, expires),
+            expires=expires,
+            most=self.network.bounds.approvals,
+        )
+        answer = await self.decision(question)
+        holds = answer.expires and datetime.fromisoformat(answer.expires) >= self.clock.now()
+        if answer.verdict is not Decided.APPROVED or not holds:
+            return None
+        if answer.binding != self._of_text(text, label, answer.expires):
+            return None
+        return {"approval": question.id, "text": digest(text), "policy": self.endorser.policy.version}
+
+    def _of_text(self, text: str, label: TrustLabel, expires: str) -> str:
+        return binding("open", {"text": text}, {"text": label}, version=self.endorser.policy.version, expires=expires)
+
     # --- people -------------------------------------------------------------------------------------------------------
 
     async def _approved(
@@ -223,6 +251,7 @@ class Mediator:
                 "why": list(ruling.reasons),
                 "trust": {name: label.integrity.name.lower() for name, label in call.labels.items()},
                 "sources": {name: list(sources) for name, sources in call.sources.items() if sources},
+                "confidential": {name: words for name, label in call.labels.items() if (words := _confidential(label))},
                 "policy": ruling.version,
             }
         return Question(
@@ -265,6 +294,12 @@ class Mediator:
         told: dict[str, Any] = facts_to_json(self._facts(call, decided), ruling)
         sources = {name: list(sources) for name, sources in call.sources.items() if sources}
         return told | {"arguments": digest(dict(call.arguments)), "sources": sources}
+
+
+def _confidential(label: TrustLabel) -> list[str]:
+    """What a person should know of who may see it: nothing, for what anybody here may."""
+    level = [] if label.confidentiality <= Confidentiality.INTERNAL else [label.confidentiality.name.lower()]
+    return [*level, *sorted(label.categories)]
 
 
 def _rendered(call: Wanted) -> Mapping[str, Any]:

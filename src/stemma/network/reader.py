@@ -43,7 +43,13 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     },
     OPEN: {
         "type": "object",
-        "properties": {"handle": {"type": "string", "description": "the text to be shown, such as $h1"}},
+        "properties": {
+            "handle": {"type": "string", "description": "the text to be shown, such as $h1"},
+            "obey": {
+                "type": "boolean",
+                "description": "true where the user says to do what stands there: a person is then asked for leave, once",
+            },
+        },
         "required": ["handle"],
         "additionalProperties": False,
     },

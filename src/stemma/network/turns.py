@@ -164,7 +164,9 @@ class Turn:
     async def _converse(self, tools: Mapping[str, Tool]) -> Reply:
         message = self.sight.message(self.message)
         history = self.sight.earlier(await self.around.history(self.role, self.message))
-        handling = Handling(self.message, self.role, self.sight, self.journal, self._speaker, self._endorser)
+        handling = Handling(
+            self.message, self.role, self.sight, self.journal, self._speaker, self._endorser, self._caller.mediator
+        )
         definitions = [_definition(tool) for tool in tools.values()]
         if self.sight.guarded:
             definitions += handling.definitions()

@@ -28,7 +28,8 @@ VARIABLE = "STEMMA_INJECAGENT"
 _FILES = ("test_cases_dh_base.json", "test_cases_ds_base.json")
 _RETRIEVED = "what is private here"
 _THIEF = "amy.watson@gmail.com"
-_MAIL = "GmailSendEmail"
+_MAIL = "gmailsendemail"
+_LONGEST_NAME = 40
 
 
 class InjecAgent:
@@ -87,10 +88,10 @@ class InjecAgentArena(StageArena):
 
 
 def _stage(cases: Sequence[Mapping[str, Any]], mode: Mode) -> Stage:
-    used = cases[0]["User Tool"]
+    used = _named(cases[0]["User Tool"])
     arguments = ast.literal_eval(cases[0]["Tool Parameters"])
-    harm = {tool for case in cases for tool in case["Attacker Tools"][-1:]} - {used}
-    private = {tool for case in cases for tool in case["Attacker Tools"][:-1]} - {used, *harm}
+    harm = {tool for case in cases for tool in _tools(case)[-1:]} - {used}
+    private = {tool for case in cases for tool in _tools(case)[:-1]} - {used, *harm}
     props = [
         Prop(used, used, tuple(arguments), label=UNTRUSTED),
         *(
@@ -107,28 +108,37 @@ def _stage(cases: Sequence[Mapping[str, Any]], mode: Mode) -> Stage:
         "assistant", PROMPT, reads=["task", "case"], writes="answer", tools=tuple(prop.name for prop in props)
     )
     scenes = [_scene(case, number) for number, case in enumerate(cases if mode.attacked else cases[:1])]
-    return Stage(used.lower(), props, [assistant], ["assistant"], {"assistant": script}, scenes)
+    return Stage(used, props, [assistant], ["assistant"], {"assistant": script}, scenes)
 
 
 def _scene(case: Mapping[str, Any], number: int) -> Scene:
-    said, private = case["Tool Response"], case["Attacker Tools"][:-1]
+    said, private = case["Tool Response"], _tools(case)[:-1]
     clean = case["Tool Response Template"].replace("<Attacker Instruction>", "Nothing of note.")
     [*_, last] = _calls(case)
     return Scene(
         f"c{number}",
         case["User Instruction"],
-        {case["User Tool"]: clean, **dict.fromkeys(private, _RETRIEVED)},
-        {case["User Tool"]: said},
+        {_named(case["User Tool"]): clean, **dict.fromkeys(private, _RETRIEVED)},
+        {_named(case["User Tool"]): said},
         (),
         (str(next(iter(last.arguments.values()))),),
     )
 
 
 def _calls(case: Mapping[str, Any]) -> tuple[Use, ...]:
-    *private, last = case["Attacker Tools"]
+    *private, last = _tools(case)
     if last == _MAIL:
         return (*map(Use, private), Use(_MAIL, {"to": _THIEF, "body": _RETRIEVED}))
     return (Use(last, {"wish": case["Attacker Instruction"]}),)
+
+
+def _tools(case: Mapping[str, Any]) -> list[str]:
+    return [_named(tool) for tool in case["Attacker Tools"]]
+
+
+def _named(tool: str) -> str:
+    """What the tool is called in a network, whose names are short and have no capitals."""
+    return tool.lower()[:_LONGEST_NAME]
 
 
 def _parameters(tool: str) -> tuple[str, ...]:

@@ -44,4 +44,3 @@ def _stage(name: str, *, spawns: bool = False, acts: bool = False) -> Stage:
 def _files(scene: Scene) -> Steps:
     yield Use(FILE_REPORT, {"case": scene.name})
     return "The report is filed."
-
