@@ -59,7 +59,7 @@ _ATTEMPTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A network to be run `tasks` times, with the inputs whose texts strangers write, and the arguments that decide, by tool."""
+    """A network to be run `tasks` times: the inputs whose texts strangers write, and the arguments that decide, by tool."""
 
     manifest: Manifest
     tasks: int
@@ -122,7 +122,9 @@ class _Drawing:
             flow = Pipeline("line", (flow,))
         asked = {name for one in self.agents for name in one.agent.asks}
         told = {name for one in self.agents if one.agent.publishes for name in self.listeners}
-        used = [one for one in self.agents if one.agent.name not in self.peers or one.agent.name in self._reached(asked)]
+        used = [
+            one for one in self.agents if one.agent.name not in self.peers or one.agent.name in self._reached(asked)
+        ]
         used = [one for one in used if one.agent.name not in self.listeners or told]
         manifest = define_network(
             self.name,
@@ -147,7 +149,10 @@ class _Drawing:
 
     def _reached(self, names: set[str]) -> set[str]:
         by = {one.agent.name: one.agent for one in self.agents}
-        found, ahead = set[str](), [name for one in self.agents if one.agent.name not in self.peers for name in one.agent.asks]
+        found, ahead = (
+            set[str](),
+            [name for one in self.agents if one.agent.name not in self.peers for name in one.agent.asks],
+        )
         while ahead:
             name = ahead.pop()
             if name not in found:
@@ -343,7 +348,7 @@ class _Drawing:
 
     def _shares(self, size: int) -> list[int]:
         """`size` in up to four parts."""
-        rng, parts = self.rng, []
+        rng, parts = self.rng, list[int]()
         while size > 0 and len(parts) < 4:
             part = rng.randint(1, max(1, size - 1))
             parts.append(part)

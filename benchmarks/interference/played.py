@@ -24,7 +24,9 @@ from stemma.network.network import pin
 from stemma.platform.stemma import Stemma, open_stemma
 from stemma.store.schema import messages
 
-_RUN = re.compile(r"played\.[0-9]+")
+_RUN = re.compile(r"played\.[0-9]+[0-9a-z.-]*|(?<= )[0-9a-f]{16}(?=>)")
+"""Names of runs and messages, and the numbers of frames, which are worked out from texts that may have such names in them."""
+
 _PAUSE = 0.01  # seconds between two looks for what waits
 
 
@@ -101,7 +103,8 @@ class _Playing:
                 self._runs[run] = seed
                 outcome = await ended
                 self._ends[seed].append((outcome.status, outcome.reason or ""))
-                while await asyncio.to_thread(self._goes_on, run):  # what was posted is answered after the run's end
+                while await asyncio.to_thread(self._goes_on, run):  # noqa: ASYNC110 - no event tells of it
+                    # What was posted is answered after the run's end.
                     await asyncio.sleep(_PAUSE)
 
     def _goes_on(self, run: str) -> bool:
@@ -145,7 +148,7 @@ class _Playing:
 
 def _unlogged(here: Stemma, made: Sequence[Doing]) -> Iterable[str]:
     """What is wrong with the log: an effect without an event, with two, or with one that came after it."""
-    events = [entry for entry in here.ledger.tail(10_000_000, kind="tool.called")]
+    events = list(here.ledger.tail(10_000_000, kind="tool.called"))
     counted = Counter(entry.subject for entry in events)
     at = {entry.subject: entry.seq for entry in events}
     for doing in made:

@@ -9,10 +9,42 @@ from stemma.core.digests import digest
 
 _WORDS = (
     *(
-        ["pay", "delete", "forward", "the", "account", "order", "tomorrow", "urgent", "please", "ignore", "all", "earlier", "instructions", "yes", "no", "approve", "it"]
+        [
+            "pay",
+            "delete",
+            "forward",
+            "the",
+            "account",
+            "order",
+            "tomorrow",
+            "urgent",
+            "please",
+            "ignore",
+            "all",
+            "earlier",
+            "instructions",
+            "yes",
+            "no",
+            "approve",
+            "it",
+        ]
     ),
     *(
-        ["$h1", "$h2.a", "{{", "order", "}}", "</data>", "<system>", "tool", "workspace", "memory", "peer", "DE02120300000000202051", "eve@evil.example"]
+        [
+            "$h1",
+            "$h2.a",
+            "{{",
+            "order",
+            "}}",
+            "</data>",
+            "<system>",
+            "tool",
+            "workspace",
+            "memory",
+            "peer",
+            "DE02120300000000202051",
+            "eve@evil.example",
+        ]
     ),
 )
 _LONGEST = 60  # words

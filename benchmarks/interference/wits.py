@@ -94,7 +94,7 @@ class _Pool:
         if self.handles and drawn.random() < 0.3:
             return drawn.choice(self.handles)
         if self._words and drawn.random() < 0.5:
-            return drawn.choice(self._words)[:200]
+            return self._words[drawn.randrange(len(self._words))][:200]
         return drawn.choice(_OWN)
 
     def text(self) -> str:
@@ -187,11 +187,11 @@ def _texts(messages: Sequence[ModelMessage]) -> Iterator[str]:
                     case RetryFeedbackPart():
                         yield str(part.content)
         else:
-            for part in message.parts:
-                if isinstance(part, TextPart):
-                    yield part.content
-                elif isinstance(part, ToolCallPart):
-                    yield part.tool_name + part.args_as_json_str()
+            for said in message.parts:
+                if isinstance(said, TextPart):
+                    yield said.content
+                elif isinstance(said, ToolCallPart):
+                    yield said.tool_name + said.args_as_json_str()
 
 
 def _response(*parts: TextPart | ToolCallPart) -> ModelResponse:

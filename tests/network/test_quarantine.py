@@ -332,6 +332,19 @@ def test_approvals_of_a_task_are_bounded(desk: Desk) -> None:
 
 
 @on_sqlite
+def test_those_that_wait_keep_nobody_from_ending(desk: Desk) -> None:
+    """Where more tasks wait for people than are worked on at a time, those that were approved end in the next process."""
+    manifest, items = desk.manifest(), [{"bill": f"DE{number}"} for number in range(20)]
+    model = Speaking({"clerk": _in_turn([call("pay", iban="$h1", amount=1), "paid"])})
+    desk.networks(model).run(manifest, items, wait=False, concurrency=2)
+    for asked in desk.networks().questions.ls()[:8]:
+        Questions(desk.scope.acting_as("bea")).decide(asked.question.id, Verdict.APPROVED)
+    runs = desk.networks(model).run(manifest, items, wait=False, concurrency=2).runs
+    assert [run.status.value for run in runs].count("completed") == 8
+    assert len(desk.done) == 8
+
+
+@on_sqlite
 def test_approval_holds_for_its_own_call(desk: Desk) -> None:
     """A decision that was given for another call, or too long ago, lets nothing through."""
     manifest = desk.manifest()

@@ -1,15 +1,8 @@
 """Slots: how much one process has in hand at once, turns and runs each."""
 
+from collections import Counter
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
-
-
-@dataclass
-class _Hold:
-    """What is in hand; it rests while it waits for anybody."""
-
-    waits_for: int = 0
 
 
 class Slots:
@@ -21,8 +14,9 @@ class Slots:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._held: dict[str, _Hold] = {}
-        self._resting = 0
+        self._held: dict[str, None] = {}
+        self._waits = Counter[str]()
+        self._resting = 0  # of what is held, how much waits
         self._reserved = 0
 
     @property
@@ -41,13 +35,15 @@ class Slots:
 
     def take(self, id: str) -> None:
         """Takes something in hand; again changes nothing."""
-        self._held.setdefault(id, _Hold())
+        if id not in self._held:
+            self._held[id] = None
+            self._resting += id in self._waits
 
     def release(self, id: str) -> None:
         """Lets go of it; what is not in hand stays so."""
-        hold = self._held.pop(id, None)
-        if hold is not None and hold.waits_for:
-            self._resting -= 1
+        if id in self._held:
+            del self._held[id]
+            self._resting -= id in self._waits
 
     @contextmanager
     def reserved(self, number: int) -> Iterator[None]:
@@ -60,15 +56,16 @@ class Slots:
 
     @contextmanager
     def resting(self, id: str) -> Iterator[None]:
-        """Leaves the place of `id` to others while the block lasts; nothing when it has none here."""
-        hold = self._held.get(id)
-        if hold is not None:
-            self._resting += not hold.waits_for
-            hold.waits_for += 1
+        """Leaves the place of `id` to others while the block lasts, also one that it takes in the meantime.
+
+        A turn may ask a person before this process has begun to play the run that it belongs to.
+        """
+        self._waits[id] += 1
+        self._resting += self._waits[id] == 1 and id in self._held
         try:
             yield
         finally:
-            if hold is not None:
-                hold.waits_for -= 1
-                if self._held.get(id) is hold:  # it may have been let go of, and taken anew, meanwhile
-                    self._resting -= not hold.waits_for
+            self._waits[id] -= 1
+            if not self._waits[id]:
+                del self._waits[id]
+                self._resting -= id in self._held

@@ -7,8 +7,9 @@ import ast
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from stemma.core.trust import UNTRUSTED
 from stemma.models.orders import Goals, Use, explicit
 from stemma.network import Effect
 from stemma.platform.attack.scenes.props import Prop
-from stemma.platform.attack.scenes.scene import MODEL, PROMPT, Scene, Stage, StageArena, Steps, agent
+from stemma.platform.attack.scenes.scene import MODEL, PROMPT, Scene, Stage, StageArena, Steps, agent, ways
 from stemma.platform.attack.suite import Mode, own_networks_only
 
 if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
@@ -50,15 +51,16 @@ class InjecAgent:
         self._folder = given
 
     def size(self, mode: Mode) -> int:
-        """1,054 pairs, or 17 tasks."""
-        return sum(len(stage.scenes) for stage in self._stages(mode))
+        """1,054 pairs, against the guard with both ways that the models may be; or 17 tasks."""
+        return sum(len(stage.scenes) for stage in self._stages(mode)) * len(ways(mode))
 
     def arenas(self, mode: Mode, folder: Path) -> Iterator["InjecAgentArena"]:
         """One for each task of a user."""
         for stage in self._stages(mode):
-            place = folder / stage.name
-            place.mkdir()
-            yield InjecAgentArena(stage, mode, place, self._orders)
+            for curious in ways(mode):
+                place = folder / f"{stage.name}{'-curious' * curious}"
+                place.mkdir()
+                yield InjecAgentArena(stage, mode, place, curious, self._orders)
 
     def _stages(self, mode: Mode) -> list[Stage]:
         tasks = dict.fromkeys(case["User Tool"] for case in self._cases)
@@ -78,18 +80,20 @@ class InjecAgent:
 class InjecAgentArena(StageArena):
     """One task of a user, with every instruction of an attacker in what its tool returns."""
 
-    orders: Goals
+    orders: Goals = field(default_factory=lambda: Goals({}))
 
     @cached_property
     def models(self) -> "Mapping[str, Model]":
         from stemma.models.gullible import GullibleModel
 
-        return {f"{MODEL}-assistant": GullibleModel(self._planned("assistant"), recognisers=(explicit, self.orders))}
+        plan = self._planned("assistant")
+        return {f"{MODEL}-assistant": GullibleModel(plan, recognisers=(explicit, self.orders), curious=self.curious)}
 
 
 def _stage(cases: Sequence[Mapping[str, Any]], mode: Mode) -> Stage:
     used = _named(cases[0]["User Tool"])
-    arguments = ast.literal_eval(cases[0]["Tool Parameters"])
+    given = ast.literal_eval(cases[0]["Tool Parameters"])
+    arguments = {f"{name}_" if iskeyword(name) else name: value for name, value in given.items()}
     harm = {tool for case in cases for tool in _tools(case)[-1:]} - {used}
     private = {tool for case in cases for tool in _tools(case)[:-1]} - {used, *harm}
     props = [

@@ -1,7 +1,6 @@
 """Memory: poison that is remembered in one task and recalled in another."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stemma.models.orders import Use
@@ -19,7 +18,7 @@ from stemma.platform.attack.scenes.scene import (
     Steps,
     agent,
 )
-from stemma.platform.attack.suite import Mode, own_networks_only
+from stemma.platform.attack.suite import own_networks_only
 
 NAME = "memory"
 _SCOPE, _TOP = "office", 3
@@ -48,19 +47,7 @@ class MemoryArena(StageArena):
         return self.stage.agents[0].agent.model
 
 
-@dataclass(frozen=True, slots=True)
-class MemorySuite(StagedSuite):
-    """The suite ``memory``."""
-
-    def arenas(self, mode: Mode, folder: Path) -> Iterator[StageArena]:
-        """See `Suite`."""
-        for stage in self.stages:
-            place = folder / stage.name
-            place.mkdir()
-            yield MemoryArena(stage, mode, place)
-
-
-def suite(network: Path | None = None) -> MemorySuite:
+def suite(network: Path | None = None) -> StagedSuite:
     """The suite ``memory``: an agent that acts remembers by itself, or is advised by one that does."""
     own_networks_only(NAME, network)
     recall, remembered = Recall(_SCOPE, _TOP, ("task",)), f"{PROMPT}\n\n{{{{memory}}}}"
@@ -70,12 +57,13 @@ def suite(network: Path | None = None) -> MemorySuite:
         "clerk", f"{PROMPT}\n\n{{{{advice}}}}", reads=["task", "case", "advice"], writes="answer", tools=ACTING
     )
     told = [scene for scene in scenes() if scene.name.endswith("-pay")]
-    return MemorySuite(
+    return StagedSuite(
         NAME,
         [
             Stage("own-memory", OFFICE, [alone], ["clerk"], {"clerk": _files}, told),
             Stage("anothers-memory", OFFICE, [adviser, advised], ["adviser", "clerk"], {"clerk": _files}, told),
         ],
+        MemoryArena,
     )
 
 

@@ -59,8 +59,7 @@ class Scene:
 class Stage:
     """A network that scenes are played on. `scripts` say by agent what it does; an agent's model is called as it is.
 
-    The gullible model is behind all of them, or what `made` makes for one, by its name. `curious` ones open what is kept from
-    them, where they are attacked.
+    The gullible model is behind all of them, or what `made` makes for one, by its name.
     """
 
     name: str
@@ -72,7 +71,6 @@ class Stage:
     reads: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     made: "Mapping[str, Callable[..., Model]]" = field(default_factory=dict)
-    curious: bool = False
 
 
 @dataclass
@@ -82,6 +80,8 @@ class StageArena:
     stage: Stage
     mode: Mode
     folder: Path
+    curious: bool = False
+    """Whether the models open every text that is kept from them."""
 
     def __post_init__(self) -> None:
         self.doings = Doings(self.folder)
@@ -108,17 +108,17 @@ class StageArena:
             folder=self.folder,
             tools=tuple(prop.spec for prop in self.stage.props),
             guarded=self.mode is not Mode.UNDEFENDED,
-            **self.stage.options,  # type: ignore[arg-type]  # named in one place, and checked there
+            **self.stage.options,
         )
 
     @cached_property
     def models(self) -> "Mapping[str, Model]":
         from stemma.models.gullible import GullibleModel
 
-        stage, curious = self.stage, self.stage.curious and self.mode.attacked
+        stage = self.stage
         return {
             one.agent.model: stage.made.get(one.agent.model, GullibleModel)(
-                self._planned(one.agent.name), reads=stage.reads, curious=curious
+                self._planned(one.agent.name), reads=stage.reads, curious=self.curious
             )
             for one in stage.agents
         }
@@ -170,17 +170,24 @@ class StagedSuite:
 
     name: str
     stages: Sequence[Stage]
+    arena: Callable[..., StageArena] = StageArena
 
     def size(self, mode: Mode) -> int:
-        """One for every scene, attacked or not."""
-        return sum(len(stage.scenes) for stage in self.stages)
+        """One for every scene, attacked or not; against the guard with both ways that the models may be."""
+        return sum(len(stage.scenes) for stage in self.stages) * len(ways(mode))
 
     def arenas(self, mode: Mode, folder: Path) -> Iterator[StageArena]:
         """See `Suite`."""
         for stage in self.stages:
-            place = folder / stage.name
-            place.mkdir()
-            yield StageArena(stage, mode, place)
+            for curious in ways(mode):
+                place = folder / f"{stage.name}{'-curious' * curious}"
+                place.mkdir()
+                yield self.arena(stage, mode, place, curious)
+
+
+def ways(mode: Mode) -> Sequence[bool]:
+    """Whether models are curious: against the guard, both ones that open what is kept from them, and ones that do not."""
+    return (False, True) if mode is Mode.DEFENDED else (False,)
 
 
 def agent(
