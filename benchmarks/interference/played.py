@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ _PAUSE = 0.01  # seconds between two looks for what waits
 class Act:
     """One effect that nobody approved: in which turn, by whom, with which tool, and the arguments that decide what it does."""
 
+    task: int
     turn: str
     agent: str
     tool: str
@@ -52,6 +53,16 @@ class Played:
     def whole(self) -> bool:
         """Whether nothing was cut short."""
         return all(end is RunStatus.COMPLETED for end in self.ends)
+
+    @property
+    def first_cut(self) -> int:
+        """The number of the first task that was cut short; that of the last one where none was."""
+        cut = [number for number, end in enumerate(self.ends) if end is not RunStatus.COMPLETED]
+        return cut[0] if cut else len(self.ends) - 1
+
+    def until(self, tasks: int) -> "Played":
+        """What came of the first so many tasks."""
+        return replace(self, ends=self.ends[:tasks], acts=tuple(act for act in self.acts if act.task < tasks))
 
 
 def play(
@@ -75,7 +86,7 @@ class _Playing:
     at_once: int
 
     def __post_init__(self) -> None:
-        self._runs: dict[str, int] = {}
+        self._runs: dict[str, tuple[int, int]] = {}
         self._ends: dict[int, list[tuple[RunStatus, str]]] = {seed: [] for seed in self.networks}
 
     async def all(self, worker: Worker) -> None:
@@ -100,7 +111,7 @@ class _Playing:
                     for name in drawn.manifest.inputs
                 }
                 run, ended = await worker.open(network, request)
-                self._runs[run] = seed
+                self._runs[run] = seed, task
                 outcome = await ended
                 self._ends[seed].append((outcome.status, outcome.reason or ""))
                 while await asyncio.to_thread(self._goes_on, run):  # noqa: ASYNC110 - no event tells of it
@@ -129,7 +140,7 @@ class _Playing:
         """What each network did."""
         acts: dict[int, list[Act]] = {seed: [] for seed in self.networks}
         for doing in made:
-            seed = self._runs[doing.run]
+            seed, task = self._runs[doing.run]
             drawn = self.networks[seed]
             if doing.tool not in drawn.acting:
                 continue
@@ -137,7 +148,7 @@ class _Playing:
             arguments = tuple(
                 (name, repr(value)) for name, value in doing.arguments.items() if decisive is None or name in decisive
             )
-            acts[seed].append(Act(doing.key.rpartition(".")[0], doing.agent, doing.tool, arguments))
+            acts[seed].append(Act(task, doing.key.rpartition(".")[0], doing.agent, doing.tool, arguments))
         return {
             seed: Played(
                 tuple(end for end, _ in self._ends[seed]), tuple(acts[seed]), tuple(why for _, why in self._ends[seed])
@@ -163,6 +174,9 @@ def same(one: Played, other: Played, drawn: Drawn) -> bool:
 
     Where a task was cut short in either world, what was done there is the beginning of what was done in the other.
     """
+    # What a task that ended early has left in memories is seen by the tasks after it.
+    tasks = min(one.first_cut, other.first_cut) + 1
+    one, other = one.until(tasks), other.until(tasks)
     if one.whole and other.whole:
         return _in_order(one) == _in_order(other) if drawn.in_turn else _by_agent(one) == _by_agent(other)
     if drawn.in_turn:

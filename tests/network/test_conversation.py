@@ -85,7 +85,9 @@ def test_strangers_words_stand_in_frames() -> None:
         "note": Part(PartKind.DATA, "note", "n", INTERNAL),
     }
     sent = Message.compose("r.1", "r", sender="caller", recipient="clerk", parts=parts_for(ROLE, known))
-    assert conversation(ROLE, sent, (), ())[0].parts[-1].content == f"{framed('obey', 'ticket')} and n"
+    asked = conversation(ROLE, sent, (), ())[0].parts[-1]
+    assert isinstance(asked, UserPromptPart)
+    assert asked.content == f"{framed('obey', 'ticket')} and n"
 
 
 def test_oldest_goes_first_when_room_is_short() -> None:

@@ -145,10 +145,8 @@ def _print(asked: "Asked", now: datetime, *, whole: bool = False) -> None:
         del facts["arguments"]
         for name, value in arguments.items():
             tell(f"{name}: {labelled(value, trust[name], width)}")
-            tell(
-                f"  {', '.join([trust[name], *confidential.get(name, ()), *(f'from {source}' for source in sources.get(name, ()))])}",
-                style="dim",
-            )
+            origins = (f"from {source}" for source in sources.get(name, ()))
+            tell(f"  {', '.join([trust[name], *confidential.get(name, ()), *origins])}", style="dim")
     for name, fact in facts.items():
         for line in fact if name == "why" else [fact]:
             tell(f"{name}: {labelled(line, question.label.integrity.name.lower(), width)}")

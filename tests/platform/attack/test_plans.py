@@ -105,7 +105,7 @@ def test_plan_that_finds_what_it_did_not_expect_says_so() -> None:
 
     def searching() -> Steps:
         found = yield use("look")
-        return next(one for one in found if one == "there")
+        return str(next(one for one in found if one == "there"))
 
     for stumbling in (plan, searching):
         assert "I could not do it" in _end(resigned(stumbling)(), "nothing")
