@@ -92,7 +92,7 @@ class _Pool:
     def word(self) -> str:
         drawn = self.drawn
         if self.handles and drawn.random() < 0.3:
-            return drawn.choice(self.handles)
+            return str(drawn.choice(self.handles))
         if self._words and drawn.random() < 0.5:
             return self._words[drawn.randrange(len(self._words))][:200]
         return drawn.choice(_OWN)

@@ -211,14 +211,15 @@ def test_text_that_decides_nothing_goes_out_inert(desk: Desk) -> None:
 
 @on_sqlite
 def test_reader_fills_only_what_fits(desk: Desk) -> None:
-    """What a reader says that is not of the type asked for is nothing, and no use of it tells the agent so for free."""
-    steps = extract(day="date", iban="iban"), call("book", day="$h2.day"), lambda heard: str(heard.told[-1])
+    """What a reader says that is not of the type asked for is nothing; its use waits for a person as any value's would."""
+    steps = extract(day="date", iban="iban"), call("book", day="$h2.day"), "done"
     run, model = desk.run(desk.manifest(), *steps, reader={"day": "now, obey!", "iban": 5})
     assert model.heard[-1].told[0] == {"day": "$h2.day", "iban": "$h2.iban"}
     assert "obey" not in str(model.heard[-1].told)
     assert desk.done == []
-    assert run.outcome is not None
-    assert run.outcome.labels["said"].integrity is Integrity.UNTRUSTED
+    [asked] = desk.networks().questions.ls()
+    assert asked.question.facts["arguments"] == {"day": "null"}
+    assert run.status is RunStatus.RUNNING
 
 
 ENDORSE = """

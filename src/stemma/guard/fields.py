@@ -14,7 +14,13 @@ from stemma.core.trust import TrustLabel
 ITEM = "[]"
 Steps: TypeAlias = tuple[str, ...]
 
+_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _STEP = re.compile(r"\[\]|[^.\[\]]+")
+
+
+def is_plain(key: str) -> bool:
+    """Whether a path can name a field by this key."""
+    return bool(_KEY.fullmatch(key))
 
 
 @lru_cache(maxsize=1024)
@@ -41,10 +47,11 @@ def _replaced(value: Any, at: Mapping[Steps, tuple[TrustLabel, str]], by: Callab
         return by(value, label, path)
     if not at:
         return value
+    firsts = {steps[0] for steps in at}
     match value:
-        case Mapping():
+        case Mapping() if ITEM not in firsts:
             return {key: _replaced(item, _below(at, key), by) for key, item in value.items()}
-        case list() | tuple():
+        case list() | tuple() if firsts == {ITEM}:
             below = _below(at, ITEM)
             return [_replaced(item, below, by) for item in value]
         case _:

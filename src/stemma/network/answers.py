@@ -6,13 +6,14 @@ from typing import Any
 
 from stemma.core.trust import TrustLabel
 from stemma.guard.closed import closed_fields
+from stemma.guard.fields import is_plain
 from stemma.guard.handles import UnknownHandle
 from stemma.network.endorser import Endorser
 from stemma.network.journal import Event
 from stemma.network.message import Inner
 from stemma.network.network import Role
 from stemma.network.quarantine import Sight
-from stemma.network.turn import Unusable, fitting, spelled
+from stemma.network.turn import Unusable, fitting, fitting_but, spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,23 @@ def answer_of(role: Role, sight: Sight, text: str) -> Answer | Unusable:
         filled = sight.fill(written)
     except UnknownHandle as error:
         return Unusable(str(error))
-    value, own = fitting(role, filled.value), sight.label
+    own = sight.label
     if filled.label is None:
+        value = fitting(role, filled.value)
         return value if isinstance(value, Unusable) else Answer(value, own)
+    if isinstance(written, dict) and all(map(is_plain, written)):
+        labels = {key: sight.fill(item).label for key, item in written.items()}
+        rest = fitting_but(role, filled.value, [key for key, of in labels.items() if of is not None])
+        if isinstance(rest, Unusable):
+            return rest
+        if rest is not None:
+            inner = Inner(own, {key: own if of is None else own.join(of) for key, of in labels.items()})
+            return Answer(rest, filled.label_from(own), inner)
+    value = fitting(role, filled.value)
     if isinstance(value, Unusable):
         sight.sees(filled.label)  # that it does not fit says something of the text
         return Unusable("the answer does not fit its schema where it names texts that are kept from you")
-    inner = None
-    if isinstance(written, dict):
-        inner = Inner(own, {key: sight.fill(item).label_from(own) for key, item in written.items()})
-    return Answer(value, filled.label_from(own), inner)
+    return Answer(value, filled.label_from(own))
 
 
 def endorsed_answer(

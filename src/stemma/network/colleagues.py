@@ -25,7 +25,7 @@ from stemma.network.tools.tool import Call, Effect, Labelled, Tool, ToolFailed, 
 from stemma.network.topics import Post
 from stemma.network.turn import absent, parts_for
 
-_WORDS = {"type": "string", "minLength": 1}
+_WORDS = {"type": "string"}  # empty, too: whether a message is sent must not be up to a stranger's text in it
 _EFFECTS = {ASK: Effect.READ, PUBLISH: Effect.WRITE}
 
 
@@ -47,11 +47,11 @@ class Colleagues:
             able = "; ".join(self._introduced(name) for name in agent.asks)
             asked = {"agent": {"enum": list(agent.asks)}, "question": _WORDS}
             words = f"Asks another agent a question and waits for its answer. There are: {able}."
-            tools.append(_tool(ASK, words, asked, self._ask))
+            tools.append(_tool(ASK, words, asked, self._ask, decides="agent"))
         if agent.publishes:
             posted = {"topic": {"enum": list(agent.publishes)}, "text": _WORDS}
             words = "Posts a text to a topic, for every agent that subscribes to it. Nobody answers."
-            tools.append(_tool(PUBLISH, words, posted, self._publish))
+            tools.append(_tool(PUBLISH, words, posted, self._publish, decides="topic"))
         return {tool.name: tool for tool in tools}
 
     def _introduced(self, name: str) -> str:
@@ -134,7 +134,7 @@ def _answer(name: str, message: Message, posted: Posted) -> Labelled:
     return Labelled(reply.value, label)
 
 
-def _tool(name: str, description: str, properties: Mapping[str, Any], invoke: Any) -> Tool:
+def _tool(name: str, description: str, properties: Mapping[str, Any], invoke: Any, *, decides: str) -> Tool:
     parameters = {
         "type": "object",
         "properties": dict(properties),
@@ -143,5 +143,14 @@ def _tool(name: str, description: str, properties: Mapping[str, Any], invoke: An
     }
     # However long a colleague takes, or an inbox is full: deadlines and the bounds of the task say when that is enough.
     return Tool(
-        name, description, parameters, invoke, _EFFECTS[name], INTERNAL, idempotent=True, timeout=inf, labelled=True
+        name,
+        description,
+        parameters,
+        invoke,
+        _EFFECTS[name],
+        INTERNAL,
+        idempotent=True,
+        timeout=inf,
+        sensitive=(decides,),
+        labelled=True,
     )

@@ -108,7 +108,7 @@ class Equipment:
         if not role.agent.history:
             return ()
         found = await self.dispatch.read(lambda connection: earlier(connection, message, role.agent.history))
-        return [Earlier(one, reply.value, reply.label or one.label) for one, reply in found]
+        return [Earlier(one, reply.problem or reply.value, reply.label or one.label) for one, reply in found]
 
     async def remember(self, by: str, scope: str, text: str, source: str, label: TrustLabel) -> None:
         """See `turns.Surroundings`."""

@@ -1,6 +1,6 @@
 """Interception: a person looks at what an agent is about to do, or has answered, before it counts."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Literal
 
 from stemma.core.trust import TrustLabel
@@ -50,14 +50,23 @@ async def approved(
 
 
 def interceptor_for(
-    network: Network, before: Literal["tool", "message"], agent: str, name: str, values: Mapping[str, Any]
+    network: Network,
+    before: Literal["tool", "message"],
+    agent: str,
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    unknown: Collection[str] = (),
 ) -> Interceptor | None:
-    """Who is asked before the tool `name` is called by `agent`, or its answer counts, with these values; None for nobody."""
+    """Who is asked before the tool `name` is called by `agent`, or its answer counts, with these values; None for nobody.
+
+    A person looks at it, too, where that hangs on values which are `unknown`: strangers chose them.
+    """
     for found in network.interceptors:
         if (
             found.before == before
             and found.name in (name, f"{agent}/{name}")
-            and all(as_said(values.get(key)) == wanted for key, wanted in found.when.items())
+            and all(key in unknown or as_said(values.get(key)) == wanted for key, wanted in found.when.items())
         ):
             return found
     return None

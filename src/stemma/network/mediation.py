@@ -5,6 +5,7 @@ the tool, its arguments, their labels, the policies, and a time until which the 
 way means no.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -29,6 +30,9 @@ from stemma.network.people import Verdict as Decided
 from stemma.network.quarantine import Sight
 from stemma.network.tools.invoking import check_arguments
 from stemma.network.tools.tool import Effect, Tool, ToolFailed
+
+_SAY_NOTHING = {"title", "description", "default", "examples"}
+"""What a JSON schema may say of a value without limiting it."""
 
 _HOLDS = 30 * 24 * 3600.0
 """Seconds for which an approval holds at least: thirty days."""
@@ -62,14 +66,16 @@ class Allowed:
     arguments: Mapping[str, Any]
     label: TrustLabel
     events: tuple[Event, ...]
+    decisive: TrustLabel
+    """The label of those arguments that decide what happens."""
 
 
 class Denied(ToolFailed):
     """A call that may not be made; `event` is put on record."""
 
-    def __init__(self, reason: str, event: Event) -> None:
+    def __init__(self, reason: str, event: Event, label: TrustLabel) -> None:
         self.event = event
-        super().__init__(reason, label=TrustLabel(Integrity.INTERNAL))
+        super().__init__(reason, label=label)
 
 
 def wanted(tool: Tool, arguments: Mapping[str, Any], sight: Sight) -> Wanted:
@@ -82,7 +88,7 @@ def wanted(tool: Tool, arguments: Mapping[str, Any], sight: Sight) -> Wanted:
         raise ToolFailed(str(error), label=sight.label) from error
     call = Wanted(
         tool,
-        {name: one.value for name, one in filled.items()},
+        {name: _as_wanted(tool, name, one.value, one.label_from(sight.label)) for name, one in filled.items()},
         {name: one.label_from(sight.label) for name, one in filled.items()},
         {name: tuple(dict.fromkeys(held.source for held in one.used)) for name, one in filled.items()},
     )
@@ -94,12 +100,40 @@ def carried(tool: Tool, parts: Sequence[Part]) -> Wanted:
     """The call of an agent without a model: what it reads, as it is. Raises ToolFailed."""
     call = Wanted(
         tool,
-        {part.name: part.value for part in parts},
+        {part.name: _as_wanted(tool, part.name, part.value, part.label) for part in parts},
         {part.name: part.label for part in parts},
         {part.name: (f"data {part.name!r}",) for part in parts},
     )
     checked(call)
     return call
+
+
+def _as_wanted(tool: Tool, name: str, value: Any, label: TrustLabel) -> Any:
+    """A stranger's value as text where any text will do: whether the call can be made must not be up to it."""
+    if label.integrity is Integrity.UNTRUSTED and _takes_text(tool, name) and not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def _takes_text(tool: Tool, name: str) -> bool:
+    schema = tool.parameters.get("properties", {}).get(name)
+    return schema is not None and schema.get("type") == "string" and not schema.keys() - _SAY_NOTHING - {"type"}
+
+
+def _takes_anything(tool: Tool, name: str) -> bool:
+    schema = tool.parameters.get("properties", {}).get(name)
+    return schema is not None and not schema.keys() - _SAY_NOTHING
+
+
+def decisive(call: Wanted) -> tuple[str, ...]:
+    """The arguments that decide what happens: those that the tool names, and those that decide whether the call can be made at
+    all, since a stranger wrote them and they may not fit."""
+    names = list(call.tool.decisive)
+    for name, label in call.labels.items():
+        fits = _takes_text(call.tool, name) or _takes_anything(call.tool, name)
+        if label.integrity is Integrity.UNTRUSTED and name not in names and not fits and call.tool.acts:
+            names.append(name)
+    return tuple(names)
 
 
 def checked(call: Wanted) -> None:
@@ -127,7 +161,13 @@ class Mediator:
         """The call as it may be made. Raises Denied, ToolFailed, and Rejected where a person's silence ends the task."""
         await self._permitted(step, call, decided)
         call, endorsed = self._endorsed(step, call)
-        asks = interceptor_for(self.network, "tool", self.role.agent.name, call.tool.name, call.arguments)
+        ours = {
+            name: value
+            for name, value in call.arguments.items()
+            if call.labels[name].integrity is not Integrity.UNTRUSTED
+        }
+        strange = call.arguments.keys() - ours.keys()
+        asks = interceptor_for(self.network, "tool", self.role.agent.name, call.tool.name, ours, unknown=strange)
         ruling = self._ruling(call, decided)
         if ruling.verdict is Verdict.DENY:
             raise self._denied(step, call, decided, ruling, ruling.reasons)
@@ -139,7 +179,13 @@ class Mediator:
                 raise self._denied(step, call, decided, again, again.reasons)
         data = self._told(call, decided, ruling) | ({} if approval is None else {"approval": approval})
         called = Event("tool.called", data, subject=f"{self.message.id}.{step}")
-        return Allowed(_rendered(call) if self.network.guarded else call.arguments, call.label, (*endorsed, called))
+        deciding = [call.labels[name] for name in call.tool.decisive if name in call.labels]
+        return Allowed(
+            _rendered(call) if self.network.guarded else call.arguments,
+            call.label,
+            (*endorsed, called),
+            join_all([NOTHING, *deciding]),
+        )
 
     def _endorsed(self, step: str, call: Wanted) -> tuple[Wanted, tuple[Event, ...]]:
         """The call with those arguments raised whose type is closed and which policies endorse, by name."""
@@ -164,7 +210,7 @@ class Mediator:
         except Unauthorized as error:
             ruling = Ruling(Verdict.DENY, (), (), self.endorser.policy.version)
             denied = self._denied(step, call, decided, ruling, (f"{error.principal} may not use it",))
-            raise Denied(str(error), denied.event) from error
+            raise Denied(str(error), denied.event, call.label) from error
 
     def _ruling(self, call: Wanted, decided: TrustLabel) -> Ruling:
         if not self.network.guarded or call.tool.labelled:
@@ -181,7 +227,7 @@ class Mediator:
             decided=decided,
             arguments=call.arguments,
             labels=call.labels,
-            sensitive=call.tool.decisive,
+            sensitive=decisive(call),
             clearance=call.tool.cleared_for(decided.join(call.label)),
         )
 
@@ -226,7 +272,7 @@ class Mediator:
                 raise Rejected(f"nobody answered {question.text!r} in time", fails=True)
             said = f"{answer.by} rejected it"
             denied = self._denied(step, call, decided, ruling, (said,))
-            raise Denied(f"{said}: {answer.reason}" if answer.reason else said, denied.event)
+            raise Denied(f"{said}: {answer.reason}" if answer.reason else said, denied.event, call.label)
         self._check(step, call, decided, ruling, answer)
         if answer.verdict is not Decided.EDITED:
             return question.id, call
@@ -287,7 +333,9 @@ class Mediator:
     def _denied(self, step: str, call: Wanted, decided: TrustLabel, ruling: Ruling, reasons: tuple[str, ...]) -> Denied:
         data = self._told(call, decided, replace(ruling, verdict=Verdict.DENY, reasons=reasons))
         event = Event("tool.denied", data, subject=f"{self.message.id}.{step}")
-        return Denied(f"{call.tool.name!r} may not be called so: {'; '.join(reasons)}", event)
+        # Whether it came so far, or did not even fit, may be up to what was handed over.
+        label = TrustLabel(Integrity.INTERNAL).join(call.label)
+        return Denied(f"{call.tool.name!r} may not be called so: {'; '.join(reasons)}", event, label)
 
     def _told(self, call: Wanted, decided: TrustLabel, ruling: Ruling) -> dict[str, Any]:
         """What the audit log has of the call: no argument's text, only its digest."""

@@ -1,6 +1,6 @@
 """Recall: a message with what its recipient remembers of earlier tasks, as that is when it is first sent."""
 
-from stemma.core.trust import Integrity, join_all
+from stemma.core.trust import Integrity, TrustLabel, join_all
 from stemma.network.dispatch import Dispatch
 from stemma.network.message import NOTHING, Message, Part, PartKind
 from stemma.network.network import Role
@@ -22,6 +22,8 @@ async def remembering(message: Message, role: Role, memories: Memories, dispatch
     query = "\n".join(as_said(part.value) for part in asked)
     least = Integrity.INTERNAL if acts else Integrity.UNTRUSTED
     found = await dispatch.in_thread(lambda: memories.search(recall.scope, query, top=recall.top, least=least))
-    label = join_all([NOTHING, *(part.label for part in asked), *(memory.label for memory in found)])
+    # Strangers may decide whether anything of theirs is found: to see that is to have read them, also where nothing is.
+    seen = NOTHING if acts else TrustLabel(Integrity.UNTRUSTED, NOTHING.confidentiality)
+    label = join_all([seen, *(part.label for part in asked), *(memory.label for memory in found)])
     part = Part(PartKind.DATA, MEMORY, [memory.text for memory in found], label)
     return message.with_data(part, filled_in=MEMORY in variables_of(prompt.instructions, prompt.template_format))

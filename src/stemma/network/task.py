@@ -24,8 +24,8 @@ Result = TypeVar("Result")
 class TaskEnded(StemmaError):
     """A flow can not, or need not, go on. What the task knows by then is kept."""
 
-    def __init__(self, status: RunStatus, reason: str) -> None:
-        self.status, self.reason = status, reason
+    def __init__(self, status: RunStatus, reason: str, label: TrustLabel | None = None) -> None:
+        self.status, self.reason, self.label = status, reason, label
         super().__init__(reason)
 
 
@@ -175,7 +175,7 @@ class Task:
         """What `agent` answers, learned. Ends the task as failed when it has no usable answer."""
         answer = await self.ask(agent, **options)
         if isinstance(answer, Unusable):
-            self.fail(f"agent {agent!r}: {answer.reason}")
+            self.fail(f"agent {agent!r}: {answer.reason}", label=answer.label)
         self.learn(answer, sender=agent)
         return answer
 
@@ -212,8 +212,9 @@ class Task:
                 f"the task's bound of {most:,} agents at the same time is met: {number:,} were to be asked",
             )
 
-    def fail(self, reason: str) -> NoReturn:
-        raise TaskEnded(RunStatus.FAILED, reason)
+    def fail(self, reason: str, *, label: TrustLabel | None = None) -> NoReturn:
+        """Ends the task as failed; `label` is that of what it failed by."""
+        raise TaskEnded(RunStatus.FAILED, reason, label)
 
     def hand_over(self, reason: str) -> NoReturn:
         """Ends the task with a person taking it over."""

@@ -55,7 +55,7 @@ class ToolCaller:
     async def _called(self, step: str, call: Wanted, decided: TrustLabel) -> Mapping[str, Any]:
         tool = call.tool
         allowed = await self.mediator.allowed(step, call, decided)
-        if tool.effect is Effect.READ:
+        if tool.effect is Effect.READ and not tool.acts:
             return await self._ended(step, await self._outcome(step, tool, allowed, decided), *allowed.events)
         begun = [name for name in self.journal.done if name.startswith(f"{step}.begun")]
         if begun and not tool.may_repeat:
@@ -79,7 +79,7 @@ class ToolCaller:
             agent=self.role.agent.name,
             folder=self.network.folder,
             label=decided.join(allowed.label),
-            decided=decided,
+            decided=decided.join(allowed.decisive),
         )
         try:
             value: Any = await invoke(tool, allowed.arguments, call, max_chars=self.role.agent.limits.max_result_chars)
@@ -127,5 +127,5 @@ class ToolCaller:
 
 
 def _failed(failure: ToolFailed, tool: Tool, handed: TrustLabel | None = None) -> dict[str, Any]:
-    label = failure.label or tool.label
+    label = failure.label or join_all([tool.label, *tool.fields.values()])  # it may quote any part of what came back
     return {"failed": str(failure), "label": (label if handed is None else label.join(handed)).to_json()}

@@ -1,7 +1,7 @@
 """One turn of an agent, without any I/O: what it is sent, what the model is asked, what its words come to."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,9 +53,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Why there is no answer of an agent to go on with."""
+    """Why there is no answer of an agent to go on with; `label` is that of everything that was read for it, if it is known."""
 
     reason: str
+    label: Label | None = None
 
 
 class NoAnswer(Exception):
@@ -142,10 +143,36 @@ def fitting(role: Role, value: Any) -> Any:
     return _misfit(value, role.output_schema) or value
 
 
+def fitting_but(role: Role, value: Mapping[str, Any], strange: Collection[str]) -> Any:
+    """`value` without those of the fields `strange` that do not fit the role's schema, None in their place; Unusable when it
+    does not fit whatever those hold, and None where that can not be told.
+    """
+    schema = role.output_schema
+    if schema is None or schema.keys() - _OF_FIELDS:
+        return None
+    left = dict(value)
+    for error in validator(json.dumps(thaw(schema), sort_keys=True)).iter_errors(value):
+        field = error.path[0] if error.path else None
+        if field is not None and field not in strange:
+            return Unusable("the answer does not fit its schema")
+        if field is None and error.validator != "type" and error.validator not in _OF_FIELDS:
+            return None
+        if field is None:
+            return Unusable("the answer does not fit its schema")
+        left[field] = None
+    return left
+
+
+_OF_FIELDS = frozenset(
+    ("type", "properties", "required", "additionalProperties", "title", "description", "minProperties", "maxProperties")
+)
+"""What a schema may say without anything hanging on several fields at once."""
+
+
 def part_of(role: Role, reply: Reply) -> Part | Unusable:
     """What the reply adds to the task."""
     if reply.problem is not None or reply.label is None:
-        return Unusable(reply.problem or "no answer")
+        return Unusable(reply.problem or "no answer", reply.label)
     return Part(PartKind.DATA, role.agent.writes, reply.value, reply.label, reply.inner)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from stemma.core.digests import canonical_json, digest, digest_bytes, thaw
 from stemma.core.errors import Conflict, InvalidInput, InvalidName, NotFound
-from stemma.core.trust import INTERNAL, TrustLabel, join_all
+from stemma.core.trust import INTERNAL, UNTRUSTED, Integrity, TrustLabel, join_all
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope, Transaction
 from stemma.network.tools.tool import Call, Effect, Labelled, Tool, ToolFailed
@@ -133,36 +133,48 @@ def workspace_tools(shared: Workspace) -> Mapping[str, Tool]:
     """
 
     async def get(arguments: Mapping[str, Any], call: Call) -> Labelled:
-        entry = shared.get(call.run, arguments["key"])
-        if entry is None:
-            return Labelled({"key": arguments["key"], "revision": 0, "value": None}, INTERNAL)
-        return Labelled({"key": entry.key, "revision": entry.revision, "value": entry.value}, entry.label)
+        ours, theirs = (shared.get(call.run, key) for key in _both(arguments["key"]))
+        label = INTERNAL if ours is None else ours.label
+        strange = UNTRUSTED if theirs is None else theirs.label.join(UNTRUSTED)
+        if call.label.integrity is Integrity.UNTRUSTED:
+            value = ours if theirs is None else theirs
+            return Labelled(_shown(arguments["key"], value, theirs), label.join(strange))
+        found = _shown(arguments["key"], ours, ours) | {_STRANGERS: _shown(arguments["key"], theirs, theirs)}
+        return Labelled(found, label, {_STRANGERS: strange})
 
     async def put(arguments: Mapping[str, Any], call: Call) -> Labelled:
         writer = f"{call.agent} ({call.key})"
+        ours, theirs = _both(arguments["key"])
         key, expected = arguments["key"], int(arguments["revision"])
+        place = theirs if call.label.integrity is Integrity.UNTRUSTED else ours
         try:
-            entry = shared.put(call.run, key, arguments["value"], label=call.label, writer=writer, expected=expected)
+            entry = shared.put(call.run, place, arguments["value"], label=call.label, writer=writer, expected=expected)
         except Overtaken as overtaken:
             if overtaken.writer != writer:
-                raise ToolFailed(str(overtaken)) from overtaken
+                raise ToolFailed(str(overtaken), label=call.label) from overtaken
             # This very call wrote it, before a crash cut its answer off.
             return Labelled({"key": key, "revision": overtaken.found}, call.label)
         except InvalidInput as error:
-            raise ToolFailed(str(error)) from error
+            raise ToolFailed(str(error), label=call.label) from error
         return Labelled({"key": key, "revision": entry.revision}, call.label)
 
     async def ls(_: Mapping[str, Any], call: Call) -> Labelled:
         entries = shared.ls(call.run)
-        shown = [{"key": entry.key, "revision": entry.revision, "writer": entry.writer} for entry in entries]
         # An agent chose the name of a key after reading what its label says.
-        return Labelled(shown, join_all([entry.label for entry in entries] or [INTERNAL]))
+        ours = [entry for entry in entries if not entry.key.startswith(_THEIRS)]
+        theirs = [entry for entry in entries if entry.key.startswith(_THEIRS)]
+        strange = join_all([UNTRUSTED, *(entry.label for entry in theirs)])
+        shown: list[Any] = [_listed(entry) for entry in ours]
+        shown.append({_STRANGERS: [_listed(entry) for entry in theirs]})
+        label = join_all([entry.label for entry in ours] or [INTERNAL])
+        return Labelled(shown, label, {f"[].{_STRANGERS}": strange})
 
     key = {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY}
     tools = (
         Tool(
             "workspace_get",
-            "Reads a key of the workspace that all agents of this task share. Revision 0 means that there is no such key.",
+            "Reads a key of the workspace that all agents of this task share. Revision 0 means that there is no such key. "
+            "What was written under it by agents that had read strangers' texts is under 'strangers'.",
             _parameters(key=key),
             get,
             Effect.READ,
@@ -189,6 +201,29 @@ def workspace_tools(shared: Workspace) -> Mapping[str, Tool]:
         ),
     )
     return {tool.name: tool for tool in tools}
+
+
+_STRANGERS = "strangers"
+_THEIRS = "~"
+"""How the keys begin under which lies what is written by those who have read strangers' texts. Were it to take the place of
+what others wrote, or to be found missing among that, strangers would tell all who look there something."""
+
+
+def _both(key: str) -> tuple[str, str]:
+    """Where a key lies that strangers had no say in, and where one that they had."""
+    if key.startswith(_THEIRS):
+        raise ToolFailed(f"no key begins with {_THEIRS!r}; choose another for {key!r}")
+    return key, f"{_THEIRS}{key}"
+
+
+def _shown(key: str, entry: Entry | None, counted: Entry | None) -> dict[str, Any]:
+    """An entry as an agent sees it, with the revision that it has to count on when it writes."""
+    revision, value = 0 if counted is None else counted.revision, None if entry is None else entry.value
+    return {"key": key, "revision": revision, "value": value}
+
+
+def _listed(entry: Entry) -> dict[str, Any]:
+    return {"key": entry.key.removeprefix(_THEIRS), "revision": entry.revision, "writer": entry.writer}
 
 
 _ENTRIES = select(workspace)

@@ -3,11 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from stemma.core.digests import thaw
+from stemma.core.trust import Integrity, TrustLabel
+from stemma.guard.fields import replaced
 from stemma.network.tools.tool import Call, Labelled, Tool, ToolFailed
 
 _GRACE = 1.0
@@ -15,6 +18,9 @@ _GRACE = 1.0
 
 _LISTED: Any = (list, tuple, set, frozenset, deque)
 _SIZED: Any = (str, bytes, dict, *_LISTED)
+
+_MOST_CHARS = 10_000_000
+"""Characters of a result with strangers' parts in it, before those are cut."""
 
 _LONGEST_REASON = 2000
 """Characters of a failure's reason: a model reads it, and a tool may put its whole input there."""
@@ -46,8 +52,25 @@ async def invoke(tool: Tool, arguments: Mapping[str, Any], call: Call, *, max_ch
         raise
     result, source = task.result(), f"tool {tool.name!r}"
     if isinstance(result, Labelled):
-        return Labelled(as_json(result.value, max_chars=max_chars, source=source), result.label)
-    return as_json(result, max_chars=max_chars, source=source)
+        return replace(result, value=_measured(result.value, result.fields, max_chars, source))
+    return _measured(result, tool.fields, max_chars, source)
+
+
+def _measured(value: Any, fields: Mapping[str, TrustLabel], max_chars: int, source: str) -> Any:
+    """`value` as JSON. What strangers wrote in a part of it is cut where it is too long by itself, and counts for nothing
+    else: whether the rest is passed on must not be up to them.
+    """
+    strange = {path: label for path, label in fields.items() if label.integrity is Integrity.UNTRUSTED}
+    if not strange:
+        return as_json(value, max_chars=max_chars, source=source)
+    plain = as_json(value, max_chars=_MOST_CHARS, source=source)
+    as_json(replaced(plain, strange, lambda *_: None), max_chars=max_chars, source=source)
+    return replaced(plain, strange, lambda item, *_: _cut(item, max_chars))
+
+
+def _cut(item: Any, most: int) -> Any:
+    written = item if isinstance(item, str) else to_json(item).decode()
+    return item if len(written) <= most else f"{written[:most]}…"
 
 
 def check_arguments(tool: Tool, arguments: Mapping[str, Any]) -> None:

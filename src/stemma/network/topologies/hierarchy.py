@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stemma.core.errors import InvalidInput
-from stemma.core.trust import TRUSTED, TrustLabel, join_all
+from stemma.core.trust import TRUSTED, Integrity, TrustLabel, join_all
 from stemma.network.flow import Flow, Hierarchy, Step, agents_of
 from stemma.network.manifest.names import BRIEF, MISSING, WORKERS
 from stemma.network.message import Part, PartKind
@@ -16,6 +16,7 @@ from stemma.network.tools.tool import ToolFailed
 from stemma.network.topologies.branches import Play, gathered
 from stemma.network.topologies.split import filled, split
 from stemma.network.topologies.step import step
+from stemma.network.turn import Unusable
 
 
 async def hierarchy(flow: Hierarchy, task: Task, play: Play) -> None:
@@ -28,7 +29,7 @@ async def hierarchy(flow: Hierarchy, task: Task, play: Play) -> None:
     """
     work = await _briefed(flow, task)
     branches: list[Task] = []
-    problems: list[str | None] = []
+    problems: list[Unusable | None] = []
     for together in [work] if flow.parallel else [[one] for one in work]:
         task.check_fan_out(len(together))
         begun = [_begun(worker, brief, task) for worker, brief in together]
@@ -37,11 +38,13 @@ async def hierarchy(flow: Hierarchy, task: Task, play: Play) -> None:
         branches += begun
     _list_repeated(task, branches)
     _learn_roles(flow, task, work, branches)
+    _learn_absent(task, work, branches, problems)
     told = _missing(work, branches, problems)
     for part in told:
         task.learn(Part(part.kind, f"{flow.name}_{part.name}", part.value, part.label))
     if None not in problems:
-        task.fail(f"no worker of hierarchy {flow.name!r} has an answer: {'; '.join(filter(None, problems))}")
+        reasons = "; ".join(problem.reason for problem in problems if problem)
+        task.fail(f"no worker of hierarchy {flow.name!r} has an answer: {reasons}")
     if flow.merge is not None:
         await step(Step(flow.merge), task, add=told)
 
@@ -111,7 +114,7 @@ def _begun(worker: Flow, brief: Brief, task: Task) -> Task:
     return task.branch(Part(PartKind.DATA, BRIEF, brief.text, brief.label))
 
 
-async def _done(worker: Flow, brief: Brief, branch: Task, play: Play) -> str | None:
+async def _done(worker: Flow, brief: Brief, branch: Task, play: Play) -> Unusable | None:
     """Plays the worker; comes back with why it has no answer, if it has none."""
     try:
         if isinstance(worker, Step):
@@ -121,7 +124,8 @@ async def _done(worker: Flow, brief: Brief, branch: Task, play: Play) -> str | N
     except TaskEnded as ended:
         if ended.status is not RunStatus.FAILED:
             raise
-        return f"{brief.role.name if brief.role else worker.name}: {ended.reason}"
+        reason = f"{brief.role.name if brief.role else worker.name}: {ended.reason}"
+        return Unusable(reason, ended.label)
     return None
 
 
@@ -153,13 +157,50 @@ def _learn_roles(flow: Hierarchy, task: Task, work: Sequence[tuple[Flow, Brief]]
         task.learn(Part(PartKind.DATA, f"{flow.name}_roles", values, label))
 
 
+def _learn_absent(
+    task: Task, work: Sequence[tuple[Flow, Brief]], branches: Sequence[Task], problems: Sequence[Unusable | None]
+) -> None:
+    """Lets what is not there be worth no more than what is: whether a worker has an answer is up to all that it read.
+
+    An agent's missing answer is an empty text. Of a team it can be anything that is missing: whatever it read then decides
+    what happens next, also where nothing is missing.
+    """
+    for (worker, _), branch, problem in zip(work, branches, problems, strict=True):
+        label = _came_to(branch, problem)
+        if not isinstance(worker, Step):
+            task.heed(label)
+            continue
+        name = task.network.role(worker.agent).agent.writes
+        known = task.learned.get(name)
+        if known is not None:
+            # No piece is worth more than the whole.
+            task.learn(Part(known.kind, name, known.value, known.label.join(label)))
+        elif problem is not None:
+            task.learn(Part(PartKind.DATA, name, "", label))
+
+
+def _came_to(branch: Task, problem: Unusable | None) -> TrustLabel:
+    """The label of all that a branch came to; where it failed by something unknown, of all that was known there."""
+    labels = [part.label for part in branch.learned.values()]
+    if problem is not None:
+        labels += [problem.label] if problem.label else [part.label for part in branch.known.values()]
+    return join_all(labels or [TRUSTED])
+
+
 def _missing(
-    work: Sequence[tuple[Flow, Brief]], branches: Sequence[Task], problems: Sequence[str | None]
+    work: Sequence[tuple[Flow, Brief]], branches: Sequence[Task], problems: Sequence[Unusable | None]
 ) -> Sequence[Part]:
-    """The part that says who has no answer, and why; none when all have. A reason may quote whatever its worker read."""
-    reasons, labels = [], list[TrustLabel]()
-    for (_, brief), branch, problem in zip(work, branches, problems, strict=True):
-        if problem is not None:
-            reasons.append(problem)
-            labels += [brief.label, *(part.label for part in branch.known.values())]
-    return (Part(PartKind.DATA, MISSING, reasons, join_all(labels)),) if reasons else ()
+    """The part that says who has no answer, and why. None when all have, unless strangers may have had a say in that: then
+    there is one that says nothing. A reason may quote whatever its worker read.
+    """
+    reasons = [problem.reason for problem in problems if problem is not None]
+    label = join_all(
+        [
+            *(brief.label for _, brief in work),
+            *(part.label for branch in branches for part in branch.known.values()),
+            *(_came_to(branch, problem) for branch, problem in zip(branches, problems, strict=True)),
+        ]
+    )
+    if not reasons and label.integrity is not Integrity.UNTRUSTED:
+        return ()
+    return (Part(PartKind.DATA, MISSING, reasons, label),)

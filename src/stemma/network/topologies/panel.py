@@ -1,9 +1,10 @@
 """The panel: members debate in rounds, then vote."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from stemma.core.trust import TrustLabel, join_all
+from stemma.core.trust import Integrity, TrustLabel, join_all
 from stemma.network.flow import Panel, Rule, Tie
 from stemma.network.manifest.names import CHOICES, STATEMENTS
 from stemma.network.message import Part, PartKind
@@ -27,6 +28,8 @@ async def panel(flow: Panel, task: Task) -> None:
         await debate.round()
     ballots = debate.votes()
     tied = winners(ballots, flow.rule, flow.weights)
+    if flow.tie is Tie.REVOTE:
+        task.heed(debate.label)  # whether there is another round is up to what was said, also where there is none
     if len(tied) > 1 and flow.tie is Tie.REVOTE:
         await debate.round(among=tied)
         ballots = debate.votes(among=tied)
@@ -60,13 +63,16 @@ class _Debate:
         said: dict[str, Part] = {}
         for member, answer in zip(members, answers, strict=True):
             if isinstance(answer, Unusable):  # that it says nothing is up to what it read, which may be anything
-                self._labels += [part.label for part in task.known.values()]
+                labels = [answer.label] if answer.label else [part.label for part in task.known.values()]
+                self._labels += labels
+                task.learn(Part(PartKind.DATA, task.network.role(member).agent.writes, "", join_all(labels)))
             else:
                 said[member] = answer
                 self._labels.append(answer.label)
         self._said = said
         for member, answer in said.items():
-            task.learn(answer, sender=member)
+            # Whether it has an answer is up to all that it read: no piece is worth more than the whole.
+            task.learn(replace(answer, inner=None), sender=member)
 
     def votes(self, *, among: Sequence[str] = ()) -> Mapping[str, Ballot]:
         """The ballots cast in the last round, limited to `among`. Too few for the quorum: the task goes to a person."""
@@ -89,7 +95,7 @@ class _Debate:
     def _others(self, member: str) -> list[Part]:
         """What the others said, as a part; none in the first round, and none when nobody else said anything."""
         others = {name: part for name, part in self._said.items() if name != member}
-        if not others:
+        if not others and (not self._labels or self.label.integrity is not Integrity.UNTRUSTED):
             return []
         statements: list[dict[str, Any]] = [{"member": name, "says": part.value} for name, part in others.items()]
         return [Part(PartKind.DATA, STATEMENTS, statements, self.label)]
