@@ -8,7 +8,7 @@ BENCH := $(VENV)/.bench-installed
 SOURCES := $(shell find src examples -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check format bench bench-agents bench-campaign constraints clean
+.PHONY: help demo test test-quick check format bench bench-agents bench-campaign bench-guard constraints clean
 
 help: ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,8 @@ bench: $(DEV) ## Print how fast and how large, as ratios beside the obvious alte
 	$(BIN)/python benchmarks/embedded.py --speed
 	$(BIN)/python -m benchmarks.registry
 	$(BIN)/python benchmarks/ledger.py
+	$(BIN)/python -m benchmarks.mediation
+	$(BIN)/python -m benchmarks.pii
 	$(BIN)/python -m benchmarks.campaign --small --only request,dispatch,workers
 
 bench-agents: $(BENCH) ## What durability costs an agent, beside LangGraph, bare DBOS and pydantic-ai.
@@ -47,6 +49,13 @@ bench-campaign: $(DEV) ## The long ones: accuracy, search gain over seeds, crash
 	$(BIN)/python benchmarks/optimizer.py --gain
 	$(BIN)/python benchmarks/optimizer.py --kill 20
 	$(BIN)/python -m benchmarks.campaign
+
+bench-guard: $(DEV) ## The guard: random networks in two worlds, mutants, tampered logs, hostile input, attacks.
+	$(BIN)/python -m benchmarks.noninterference --number 2000 --seed 1 --processes 2
+	$(BIN)/python -m benchmarks.mutation
+	$(BIN)/python -m benchmarks.tamper --number 10000
+	$(BIN)/python -m benchmarks.fuzz_input --number 10000 --seed 1
+	for suite in substitution second-order memory peers fatigue; do $(BIN)/stemma attack --suite $$suite || exit; done
 
 constraints: ## Write constraints.txt anew from the newest versions that fit together.
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
