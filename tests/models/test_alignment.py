@@ -39,8 +39,10 @@ def test_labels_that_say_nothing_of_pairs_give_no_weight(owners: list[int]) -> N
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 10))
 def test_the_weight_is_bounded_and_follows_the_scale(seed: int, scale: float) -> None:
-    """It lies between 0 and 4, and a kernel written in smaller numbers gets a weight as much larger."""
+    """It lies between 0 and 4; short of that, a kernel written in smaller numbers gets a weight as much larger."""
     first, second = TOLD + kernel(seed), TOLD + kernel(seed + 1)
     weight = weight_beside(first, second, OWNERS)
     assert 0.0 <= weight <= 4.0
-    assert weight_beside(first, scale * second, OWNERS) == pytest.approx(min(4.0, weight / scale), abs=0.02)
+    assert 0.0 <= weight_beside(first, scale * second, OWNERS) <= 4.0
+    if weight < 4.0:
+        assert weight_beside(first, scale * second, OWNERS) == pytest.approx(min(4.0, weight / scale), abs=0.02)

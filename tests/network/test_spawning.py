@@ -119,7 +119,7 @@ def test_made_up_roles_answer_beside_the_workers(scope: Scope, tmp_path: Path) -
         "notary": "advice of notary",
     }
     [merged] = sent_to(networks, run, "writer")
-    assert set(merged.data) == {"advice", "note", "crew_roles"}
+    assert set(merged.data) == {"advice", "note", "crew_roles", "missing"}
     by_id = sorted(sent_to(networks, run, "expert"), key=lambda message: message.id)
     assert [message.role for message in by_id] == ["tax-expert", "notary"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, or_, select, update
 
-from stemma.core.digests import digest_bytes
+from stemma.core.digests import digest
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Transaction
 from stemma.network.bounds import Spent
@@ -69,7 +69,7 @@ def claim(
             values |= {"inbox": slot.inbox, "recipient": recipient, "body": slot.body, "replicas": slot.replicas}
         connection.execute(update(messages).where(messages.c.id == one.id).values(**values))
         if slot.body is not None:
-            data = {"agent": values["recipient"], "digest": digest_bytes(slot.body.encode())}
+            data = {"agent": values["recipient"], "digest": digest(json.loads(slot.body))}
             transaction.note("message.claimed", subject=one.id, data=data)
         taken.append(one.id)
     return deliveries(connection, taken)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from stemma.core.digests import canonical_json, digest, digest_bytes
+from stemma.core.digests import digest
 from stemma.ledger.scope import Transaction
 from stemma.network.bounds import Bounds, Spent
 from stemma.network.message import Message, MessageStatus
@@ -110,7 +110,7 @@ def send(
                 "inbox": to.inbox,
                 "rank": rank,
                 "replicas": to.replicas,
-                "body": _body(one).decode(),
+                "body": _body(one),
             }
             for rank, (one, to) in enumerate([(message, address), *instead])
         ]
@@ -140,7 +140,6 @@ def post(
     deadline: str | None = None,
 ) -> bool:
     """Writes a message down with its event, unless it is there; whether it was not."""
-    body = _body(message)
     row = {
         "id": message.id,
         "run": message.run,
@@ -148,7 +147,7 @@ def post(
         "recipient": message.recipient,
         "inbox": inbox or message.recipient,
         "replicas": replicas,
-        "body": body.decode(),
+        "body": _body(message),
         "status": status.value,
         "owner": owner,
         "deliveries": int(owner is not None),
@@ -159,7 +158,7 @@ def post(
     # What was inserted is asked for: an insert's row count means nothing on PostgreSQL.
     if connection.execute(_insert_message(connection.dialect.name), row).first() is None:
         return False
-    data = {"from": message.sender, "to": message.recipient, "digest": digest_bytes(body)}
+    data = {"from": message.sender, "to": message.recipient, "digest": digest(message.to_json())}
     transaction.note("message.sent", subject=message.id, data=data)
     return True
 
@@ -314,8 +313,9 @@ def _put_up(address: Address) -> str:
     return address.inbox.rpartition("/")[0] + PUT_UP
 
 
-def _body(message: Message) -> bytes:
-    return canonical_json(message.to_json())
+def _body(message: Message) -> str:
+    # In the order in which it was composed: whoever takes it on later must read what one would that takes it on at once.
+    return json.dumps(message.to_json(), ensure_ascii=False)
 
 
 SPENT = (runs.c.messages, runs.c.calls, runs.c.tokens, runs.c.microdollars)
