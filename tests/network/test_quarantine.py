@@ -1,5 +1,6 @@
 """Quarantine: an agent that can act sees none of what strangers wrote, and decides no more than it saw."""
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,8 @@ from stemma.guard.ruling import Clearance
 from stemma.ledger.scope import Scope
 from stemma.network import Bounds, Manifest, Networks, Run, RunStatus, ToolSpec, Verdict, define_agent, define_network
 from stemma.network.questions import Questions
-from stemma.network.tools.tool import Effect
+from stemma.network.tools.invoking import invoke
+from stemma.network.tools.tool import Call, Effect, Labelled, Tool, ToolFailed
 from stemma.registry.candidates import Candidates, NewCandidate
 from stemma.registry.contents import Contents
 from stemma.registry.prompts import Prompts
@@ -302,6 +304,18 @@ def test_result_is_worth_no_more_than_what_was_asked(desk: Desk) -> None:
     run, model = desk.run(desk.manifest(), *steps)
     assert model.heard[-1].told == ("$h2", "$h3")
     assert run.status is RunStatus.COMPLETED
+
+
+def test_result_that_is_too_long_says_nothing_of_itself() -> None:
+    """That what others wrote is not passed on for its length is worth no more than what they wrote."""
+
+    async def long(_: Any, call: Any) -> Labelled:
+        return Labelled("x" * 50, UNTRUSTED)
+
+    tool = Tool("ask", "", {"type": "object"}, long, Effect.READ, INTERNAL)
+    with pytest.raises(ToolFailed, match="at most 10") as failed:
+        asyncio.run(invoke(tool, {}, Call("k", "r", "a", Path()), max_chars=10))
+    assert failed.value.label == UNTRUSTED
 
 
 @on_sqlite

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from stemma.core.digests import thaw
-from stemma.core.trust import Integrity, TrustLabel
+from stemma.core.trust import Integrity, TrustLabel, join_all
 from stemma.guard.fields import replaced
 from stemma.network.tools.tool import Call, Labelled, Tool, ToolFailed
 
@@ -52,7 +52,11 @@ async def invoke(tool: Tool, arguments: Mapping[str, Any], call: Call, *, max_ch
         raise
     result, source = task.result(), f"tool {tool.name!r}"
     if isinstance(result, Labelled):
-        return replace(result, value=_measured(result.value, result.fields, max_chars, source))
+        try:
+            return replace(result, value=_measured(result.value, result.fields, max_chars, source))
+        except ToolFailed as failure:  # that it is too long says something of it
+            label = join_all([result.label, *result.fields.values()])
+            raise ToolFailed(str(failure), label=label) from failure
     return _measured(result, tool.fields, max_chars, source)
 
 
