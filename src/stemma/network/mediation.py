@@ -110,14 +110,22 @@ def carried(tool: Tool, parts: Sequence[Part]) -> Wanted:
 
 def _as_wanted(tool: Tool, name: str, value: Any, label: TrustLabel) -> Any:
     """A stranger's value as text where any text will do: whether the call can be made must not be up to it."""
-    if label.integrity is Integrity.UNTRUSTED and _takes_text(tool, name) and not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    return value
+    if label.integrity is not Integrity.UNTRUSTED or not _takes_text(tool, name) or isinstance(value, str):
+        return value
+    return None if value is None and {"type": "null"} in _ways(tool, name) else json.dumps(value, ensure_ascii=False)
+
+
+def _ways(tool: Tool, name: str) -> list[Mapping[str, Any]]:
+    """What an argument may be: the one schema of it, or each of several."""
+    schema = tool.parameters.get("properties", {}).get(name)
+    if schema is None:
+        return []
+    ways = schema["anyOf"] if "anyOf" in schema and not schema.keys() - _SAY_NOTHING - {"anyOf"} else [schema]
+    return [{key: said for key, said in way.items() if key not in _SAY_NOTHING} for way in ways]
 
 
 def _takes_text(tool: Tool, name: str) -> bool:
-    schema = tool.parameters.get("properties", {}).get(name)
-    return schema is not None and schema.get("type") == "string" and not schema.keys() - _SAY_NOTHING - {"type"}
+    return {"type": "string"} in _ways(tool, name)
 
 
 def _takes_anything(tool: Tool, name: str) -> bool:
