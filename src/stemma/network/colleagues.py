@@ -6,7 +6,7 @@ the agent tells it, which carries the label of everything that the agent has rea
 back, and themselves: the bound on messages below each other ends that.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -18,8 +18,8 @@ from stemma.network.dispatch import BoundMet, Dispatch
 from stemma.network.inbox import Address, Posted
 from stemma.network.manifest.names import ASK, POSTED, PUBLISH, QUESTION
 from stemma.network.message import Message, Part, PartKind
-from stemma.network.network import Network, Role
-from stemma.network.recall import remembering
+from stemma.network.network import Network
+from stemma.network.recall import Acting, remembering
 from stemma.network.state.memory import Memories
 from stemma.network.tools.tool import Call, Effect, Labelled, Tool, ToolFailed, TurnStopped
 from stemma.network.topics import Post
@@ -37,8 +37,7 @@ class Colleagues:
     memories: Memories
     network: Network
     message: Message
-    acting: Callable[[Network, Role], Awaitable[Mapping[str, bool]]]
-    """See `Equipment.acting`."""
+    acting: Acting
 
     def tools(self, agent: Agent) -> Mapping[str, Tool]:
         """`ask` for an agent that has somebody to ask, `publish` for one that has topics."""
@@ -108,12 +107,7 @@ class Colleagues:
             parts=parts_for(role, held, [told]),
             decided_by=[decided],
         )
-        acts = (
-            self.network.guarded
-            and role.agent.memory is not None
-            and any((await self.acting(self.network, role)).values())
-        )
-        return await remembering(message, role, self.memories, self.dispatch, acts=acts)
+        return await remembering(message, self.network, self.memories, self.dispatch, self.acting)
 
 
 def effects_of(agent: Agent) -> Mapping[str, Effect]:

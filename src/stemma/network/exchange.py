@@ -17,7 +17,7 @@ from stemma.network.journal import Event, Journal, Superseded
 from stemma.network.message import Message, MessageStatus, Part
 from stemma.network.network import Network, Role
 from stemma.network.people import Decision, OnTimeout, Question, Verdict
-from stemma.network.recall import remembering
+from stemma.network.recall import Acting, remembering
 from stemma.network.run import RunStatus
 from stemma.network.state.memory import Memories
 from stemma.network.task import Brief, Load, TaskEnded
@@ -34,8 +34,7 @@ class RunExchange:
     briefs: Briefs
     fits: Fitness
     memories: Memories
-    holds: Callable[[Network, Role], Awaitable[Mapping[str, bool]]]
-    """The tools that a role may call, by name, with whether it can do something in the world with each."""
+    holds: Acting
     endorser: Endorser
 
     async def ask(self, message: Message, *, instead: Sequence[Message] = ()) -> Part | Unusable:
@@ -65,13 +64,7 @@ class RunExchange:
         return part_of(self.network.role(posted.recipient or message.recipient), posted.reply)
 
     async def _remembering(self, message: Message) -> Message:
-        role = self.network.role(message.recipient)
-        acts = (
-            self.network.guarded
-            and role.agent.memory is not None
-            and any((await self.holds(self.network, role)).values())
-        )
-        return await remembering(message, role, self.memories, self.dispatch, acts=acts)
+        return await remembering(message, self.network, self.memories, self.dispatch, self.holds)
 
     async def tools(self, role: Role) -> Sequence[str]:
         """See `Exchange.tools`."""

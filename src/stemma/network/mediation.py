@@ -129,8 +129,7 @@ def _takes_text(tool: Tool, name: str) -> bool:
 
 
 def _takes_anything(tool: Tool, name: str) -> bool:
-    schema = tool.parameters.get("properties", {}).get(name)
-    return schema is not None and not schema.keys() - _SAY_NOTHING
+    return {} in _ways(tool, name)
 
 
 def decisive(call: Wanted) -> tuple[str, ...]:

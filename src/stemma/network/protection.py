@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from stemma.core.errors import NotConfigured
 from stemma.core.trust import Integrity, TrustLabel
 from stemma.guard.text import Limits, Protection, Treatment, clean, inspect, protect
+from stemma.guard.text.finding import rewritten
 from stemma.guard.text.protection import Tokens
 
 LONGEST = Limits()
@@ -59,7 +60,9 @@ class Shield:
 
     def incoming(self, value: Any, label: TrustLabel) -> Any:
         """`value`, a text or a value of JSON, with what strangers may have put into its texts to deceive taken out."""
-        return _cleaned(value) if label.integrity is Integrity.UNTRUSTED else value
+        if label.integrity is not Integrity.UNTRUSTED:
+            return value
+        return rewritten(value, lambda text, _: clean(text).text)
 
     def result(self, value: Any, label: TrustLabel) -> Any:
         """What a tool returned, as it is written down and told. Raises as `item` does."""
@@ -81,15 +84,3 @@ class Shield:
                 f"network {self.network!r} wants tokens, and this store was opened without a vault for them"
             )
         return self.vault.tokens(protects.tenant or self.network)
-
-
-def _cleaned(value: Any) -> Any:
-    match value:
-        case str():
-            return clean(value).text
-        case dict():
-            return {_cleaned(key): _cleaned(item) for key, item in value.items()}
-        case list():
-            return [_cleaned(item) for item in value]
-        case _:
-            return value

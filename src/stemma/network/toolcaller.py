@@ -91,13 +91,12 @@ class ToolCaller:
         label, fields = tool.label, tool.fields
         if isinstance(value, Labelled):
             value, label, fields = value.value, value.label, value.fields
-        if not tool.labelled:
-            try:
-                value = self.shield.result(value, join_all([label, *fields.values()]))
-            except (InvalidInput, Refused) as error:
-                return _failed(ToolFailed(f"what {tool.name!r} returned is not let in: {error}"), tool, allowed.label)
         if tool.labelled:  # it knows what its result depends on
             return {"value": value, "label": label.to_json(), "fields": {}}
+        try:
+            value = self.shield.result(value, join_all([label, *fields.values()]))
+        except (InvalidInput, Refused) as error:
+            return _failed(ToolFailed(f"what {tool.name!r} returned is not let in: {error}"), tool, allowed.label)
         return {
             "value": value,
             "label": label.join(allowed.label).to_json(),
