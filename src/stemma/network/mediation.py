@@ -5,58 +5,31 @@ the tool, its arguments, their labels, the policies, and a time until which the 
 way means no.
 """
 
-import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from stemma.core.clock import Clock, timestamp
 from stemma.core.digests import digest
 from stemma.core.errors import Unauthorized
-from stemma.core.trust import TRUSTED, Confidentiality, Integrity, TrustLabel, join_all
+from stemma.core.trust import Confidentiality, Integrity, TrustLabel, join_all
 from stemma.guard.binding import binding
 from stemma.guard.closed import closed_by
-from stemma.guard.handles import Filled, UnknownHandle
 from stemma.guard.policy import facts_to_json
 from stemma.guard.ruling import CallFacts, Ruling, Verdict
 from stemma.network.endorser import Endorser
 from stemma.network.interception import Rejected, interceptor_for
 from stemma.network.journal import Event
-from stemma.network.message import NOTHING, Message, Part
+from stemma.network.message import NOTHING, Message
 from stemma.network.network import Network, Role
 from stemma.network.people import Decision, Interceptor, OnTimeout, Question
 from stemma.network.people import Verdict as Decided
-from stemma.network.quarantine import Sight
-from stemma.network.tools.invoking import check_arguments
 from stemma.network.tools.tool import Effect, Tool, ToolFailed
-
-_SAY_NOTHING = {"title", "description", "default", "examples"}
-"""What a JSON schema may say of a value without limiting it."""
+from stemma.network.wanted import Wanted, checked, decisive
 
 _HOLDS = 30 * 24 * 3600.0
 """Seconds for which an approval holds at least: thirty days."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A call as an agent wants it made: its arguments with all text in them, each with its label, and where that is from."""
-
-    tool: Tool
-    arguments: Mapping[str, Any]
-    labels: Mapping[str, TrustLabel]
-    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def label(self) -> TrustLabel:
-        """The join of all that is handed over."""
-        return join_all([NOTHING, *self.labels.values()])
-
-    def edited(self, arguments: Mapping[str, Any]) -> "Wanted":
-        """The call with what a person wrote in the place of arguments."""
-        same = {name for name, value in arguments.items() if name in self.arguments and self.arguments[name] == value}
-        labels = {name: self.labels[name] if name in same else TRUSTED for name in arguments}
-        return Wanted(self.tool, arguments, labels, {name: self.sources.get(name, ()) for name in same})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,79 +49,6 @@ class Denied(ToolFailed):
     def __init__(self, reason: str, event: Event, label: TrustLabel) -> None:
         self.event = event
         super().__init__(reason, label=label)
-
-
-def wanted(tool: Tool, arguments: Mapping[str, Any], sight: Sight) -> Wanted:
-    """The call that an agent wrote, filled in. Raises ToolFailed for one that no tool could take."""
-    filled: dict[str, Filled] = {}
-    try:
-        for name, value in arguments.items():
-            filled[name] = sight.fill(value)
-    except UnknownHandle as error:
-        raise ToolFailed(str(error), label=sight.label) from error
-    call = Wanted(
-        tool,
-        {name: _as_wanted(tool, name, one.value, one.label_from(sight.label)) for name, one in filled.items()},
-        {name: one.label_from(sight.label) for name, one in filled.items()},
-        {name: tuple(dict.fromkeys(held.source for held in one.used)) for name, one in filled.items()},
-    )
-    checked(call)
-    return call
-
-
-def carried(tool: Tool, parts: Sequence[Part]) -> Wanted:
-    """The call of an agent without a model: what it reads, as it is. Raises ToolFailed."""
-    call = Wanted(
-        tool,
-        {part.name: _as_wanted(tool, part.name, part.value, part.label) for part in parts},
-        {part.name: part.label for part in parts},
-        {part.name: (f"data {part.name!r}",) for part in parts},
-    )
-    checked(call)
-    return call
-
-
-def _as_wanted(tool: Tool, name: str, value: Any, label: TrustLabel) -> Any:
-    """A stranger's value as text where any text will do: whether the call can be made must not be up to it."""
-    if label.integrity is not Integrity.UNTRUSTED or not _takes_text(tool, name) or isinstance(value, str):
-        return value
-    return None if value is None and {"type": "null"} in _ways(tool, name) else json.dumps(value, ensure_ascii=False)
-
-
-def _ways(tool: Tool, name: str) -> list[Mapping[str, Any]]:
-    """What an argument may be: the one schema of it, or each of several."""
-    schema = tool.parameters.get("properties", {}).get(name)
-    if schema is None:
-        return []
-    ways = schema["anyOf"] if "anyOf" in schema and not schema.keys() - _SAY_NOTHING - {"anyOf"} else [schema]
-    return [{key: said for key, said in way.items() if key not in _SAY_NOTHING} for way in ways]
-
-
-def _takes_text(tool: Tool, name: str) -> bool:
-    return {"type": "string"} in _ways(tool, name)
-
-
-def _takes_anything(tool: Tool, name: str) -> bool:
-    return {} in _ways(tool, name)
-
-
-def decisive(call: Wanted) -> tuple[str, ...]:
-    """The arguments that decide what happens: those that the tool names, and those that decide whether the call can be made at
-    all, since a stranger wrote them and they may not fit."""
-    names = list(call.tool.decisive)
-    for name, label in call.labels.items():
-        fits = _takes_text(call.tool, name) or _takes_anything(call.tool, name)
-        if label.integrity is Integrity.UNTRUSTED and name not in names and not fits and call.tool.acts:
-            names.append(name)
-    return tuple(names)
-
-
-def checked(call: Wanted) -> None:
-    """Raises ToolFailed for arguments that do not fit; its message may quote them, and carries their label."""
-    try:
-        check_arguments(call.tool, call.arguments)
-    except ToolFailed as failure:
-        raise ToolFailed(str(failure), label=call.label) from failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from typing import Any
 from stemma.core.errors import InvalidInput, Refused
 from stemma.core.trust import TrustLabel, join_all
 from stemma.network.journal import Event, Journal
-from stemma.network.mediation import Allowed, Denied, Mediator, Wanted
+from stemma.network.mediation import Allowed, Denied, Mediator
 from stemma.network.message import Message
 from stemma.network.network import Network, Role
 from stemma.network.people import Decision, Question
 from stemma.network.protection import Shield
 from stemma.network.tools.invoking import invoke
 from stemma.network.tools.tool import Call, Effect, Labelled, Tool, ToolFailed, TurnStopped
+from stemma.network.wanted import Wanted
 
 _HAPPENED, _DID_NOT = "it happened", "it did not"
 

@@ -25,7 +25,7 @@ from stemma.network.endorser import Endorser
 from stemma.network.handling import Handling
 from stemma.network.interception import Rejected, approved, interceptor_for
 from stemma.network.journal import Charge, Event, Journal
-from stemma.network.mediation import Mediator, Wanted, carried, wanted
+from stemma.network.mediation import Mediator
 from stemma.network.message import Message, PartKind
 from stemma.network.network import Network, Role
 from stemma.network.people import Decision, Interceptor, Question
@@ -38,6 +38,7 @@ from stemma.network.state.window import TooLong
 from stemma.network.toolcaller import ToolCaller
 from stemma.network.tools.tool import Tool, ToolFailed, TurnStopped
 from stemma.network.turn import FROM_MODEL, NoAnswer, Reply, Unusable, as_said, value_of
+from stemma.network.wanted import Wanted, carried, wanted
 
 if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
     from pydantic_ai.messages import ModelRequest, ToolCallPart
