@@ -18,6 +18,12 @@ def test_score_comes_with_its_interval(desk: Terminal) -> None:
     assert len(shown.out.splitlines()) == 6
 
 
+def test_prompt_in_a_file_is_called_by_its_name(desk: Terminal) -> None:
+    """What was never saved has no version that could be asked for."""
+    told = desk("eval", "triage.txt", "--data", "data.csv", "--input", "text", "--expected", "label", "--json").json
+    assert told["reference"] == "triage.txt"
+
+
 def test_rows_that_cannot_be_used_are_told_by_line(desk: Terminal) -> None:
     """A row without its answer is left out and named on standard error; --strict stops at it."""
     desk.write("gaps.csv", "text,label\nwhere is my parcel,delivery\nrefund me,\n")

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from stemma.core.errors import NotConfigured, NotFound
 from stemma.models.names import canonical, members_of
@@ -187,7 +187,7 @@ def _of_provider(name: str, near: str) -> "Model":
     given = name.split(":", 1)[0]
     provider = next((one for one in _PROVIDERS if one.name == _FAMILIES.get(given, given)), None)
     try:
-        return infer_model(name)
+        return _asking_once(infer_model(name))
     except ImportError as error:
         wanted = _INSTALL.search(str(error))
         extra = provider.extra if provider else wanted[1] if wanted else "the provider's package"
@@ -205,6 +205,14 @@ def _of_provider(name: str, near: str) -> "Model":
         raise NotConfigured(
             f"model {name!r} needs {variable[1]}, which is not set; set it with: export {variable[1]}={sample}"
         ) from error
+
+
+def _asking_once(model: "Model") -> "Model":
+    """`model`, its client told not to try again by itself: every request is budgeted and on record, each try of ours too."""
+    client: Any = getattr(model, "client", None)
+    if hasattr(client, "max_retries"):  # OpenAI's, Anthropic's and Groq's clients
+        client.max_retries = 0
+    return model
 
 
 def _line(provider: Provider) -> ModelInfo:

@@ -43,7 +43,8 @@ class PromptVersion:
 
     @property
     def reference(self) -> str:
-        return f"prompts:/{self.name}/{self.version}"
+        """What finds it again: for words that were never saved, from a file or a fallback, just what they are called."""
+        return f"prompts:/{self.name}/{self.version}" if self.version else self.name
 
 
 @dataclass(frozen=True, slots=True)
