@@ -6,11 +6,9 @@ a network of agents still keeps to with this model in every node, it keeps to wi
 
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from pydantic_ai._run_context import RunContext
 from pydantic_ai.messages import (
     ModelMessage,
     ModelResponse,
@@ -21,13 +19,14 @@ from pydantic_ai.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from pydantic_ai.models import CompletedStreamedResponse, Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
 from stemma.models.hearsay import Reading, filled
+from stemma.models.inprocess import SYSTEM, InProcessModel, wanted_output
 from stemma.models.orders import Order, Recogniser, Use, explicit
 from stemma.models.tokens import count_tokens
 
@@ -42,7 +41,7 @@ _HANDLE = re.compile(r"(?<!such as )\$h[0-9]{1,6}(?:\.[A-Za-z_][A-Za-z0-9_]{0,63
 _OPEN = "open"  # the tool with which an agent looks at a text that was kept from it
 
 
-class GullibleModel(Model[None]):
+class GullibleModel(InProcessModel):
     """A pydantic-ai model that obeys every instruction that it sees anywhere in its conversation.
 
     Each order is carried out once, as soon as it is seen, with whatever tools there are; one that needs a tool that it
@@ -82,10 +81,6 @@ class GullibleModel(Model[None]):
     def model_name(self) -> str:
         return self._name
 
-    @property
-    def system(self) -> str:
-        return "stemma"
-
     async def request(
         self,
         messages: list[ModelMessage],
@@ -99,7 +94,7 @@ class GullibleModel(Model[None]):
         calls = _calls(messages, orders, tools, seen if self._curious else ())
         if calls:
             return self._response(seen, *calls)
-        schema, tool = _wanted(parameters)
+        schema, tool = wanted_output(parameters)
         if schema is not None:
             values = filled(schema, "\n".join(seen), orders, self._reads)
             return self._response(
@@ -110,17 +105,6 @@ class GullibleModel(Model[None]):
             return self._response(seen, done)
         told = [text for text in (done, *(order.text for order in orders)) if text]
         return self._response(seen, TextPart("\n\n".join(told) or "Done."))
-
-    @asynccontextmanager
-    async def request_stream(
-        self,
-        messages: list[ModelMessage],
-        model_settings: ModelSettings | None,
-        model_request_parameters: ModelRequestParameters,
-        run_context: RunContext[Any] | None = None,
-    ) -> AsyncGenerator[StreamedResponse, None]:
-        response = await self.request(messages, model_settings, model_request_parameters)
-        yield CompletedStreamedResponse(response, model_request_parameters=model_request_parameters, replay_events=True)
 
     def _orders(self, texts: Sequence[str]) -> list[Order]:
         """Every order in what was seen, once."""
@@ -150,7 +134,7 @@ class GullibleModel(Model[None]):
     def _response(self, seen: Sequence[str], *parts: TextPart | ToolCallPart) -> ModelResponse:
         said = "".join(part.content if isinstance(part, TextPart) else part.args_as_json_str() for part in parts)
         usage = RequestUsage(input_tokens=sum(map(count_tokens, seen)), output_tokens=count_tokens(said))
-        return ModelResponse(parts=list(parts), usage=usage, model_name=self._name, provider_name="stemma")
+        return ModelResponse(parts=list(parts), usage=usage, model_name=self._name, provider_name=SYSTEM)
 
 
 def _calls(
@@ -233,12 +217,3 @@ def _strings(value: Any) -> Iterator[str]:
         case list() | tuple():
             for item in value:
                 yield from _strings(item)
-
-
-def _wanted(parameters: ModelRequestParameters) -> tuple[Mapping[str, Any] | None, str | None]:
-    """The JSON schema of the output, if it has one, and the tool through which it is given, if that is how."""
-    if parameters.output_object is not None:
-        return parameters.output_object.json_schema, None
-    if parameters.output_tools:
-        return parameters.output_tools[0].parameters_json_schema, parameters.output_tools[0].name
-    return None, None

@@ -16,6 +16,7 @@ from pydantic_ai.usage import RequestUsage
 
 from stemma.core.digests import digest
 from stemma.models.conversation import Conversation, read_conversation
+from stemma.models.inprocess import wanted_output
 from stemma.models.tokens import count_tokens
 
 Scripted: TypeAlias = str | ModelResponse | Exception
@@ -78,7 +79,7 @@ class ScriptedModel(Model[None]):
         model_settings, parameters = self.prepare_request(model_settings, model_request_parameters)
         asked = read_conversation(messages, parameters)
         self.calls.append(
-            Call(asked.system, asked.user, asked.turns, dict(model_settings or {}), _wanted_schema(parameters))
+            Call(asked.system, asked.user, asked.turns, dict(model_settings or {}), wanted_output(parameters).schema)
         )
         answer = await self._next(asked)
         if isinstance(answer, Exception):
@@ -143,9 +144,3 @@ class CountingModel(WrapperModel):
             os.write(file, line.encode())
         finally:
             os.close(file)
-
-
-def _wanted_schema(parameters: ModelRequestParameters) -> Mapping[str, Any] | None:
-    if parameters.output_object is not None:
-        return parameters.output_object.json_schema
-    return parameters.output_tools[0].parameters_json_schema if parameters.output_tools else None

@@ -1,13 +1,11 @@
 """The embedded model as a pydantic-ai model: any agent, tool or protocol that takes a model takes this one."""
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic_ai._run_context import RunContext
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
-from pydantic_ai.models import CompletedStreamedResponse, Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
@@ -18,6 +16,7 @@ from stemma.models.embedded.answering import Answer, Answerer
 from stemma.models.embedded.fields import fill
 from stemma.models.embedded.task import Refusal
 from stemma.models.encoders import Encoder
+from stemma.models.inprocess import SYSTEM, InProcessModel, wanted_output
 from stemma.models.tokens import count_tokens
 
 _BEHAVIOUR = "1"
@@ -27,7 +26,7 @@ _TOOL_PLAN = Refusal("tool_plan", "choosing tools and planning their use takes a
 _NOT_TEXT = Refusal("not_text", "the request holds images or files, and I read text alone")
 
 
-class EmbeddedModel(Model[None]):
+class EmbeddedModel(InProcessModel):
     """A small deterministic model in this process that answers from the prompt alone. It is not a language model.
 
     It classifies and routes among labels the prompt names, answers and summarises by quoting the text it is
@@ -56,10 +55,6 @@ class EmbeddedModel(Model[None]):
         return "embedded"
 
     @property
-    def system(self) -> str:
-        return "stemma"
-
-    @property
     def encoder(self) -> Encoder:
         """What likeness is measured with."""
         return self._answerer.codebook.encoder
@@ -81,20 +76,9 @@ class EmbeddedModel(Model[None]):
     ) -> ModelResponse:
         _, parameters = self.prepare_request(model_settings, model_request_parameters)
         asked = _without_frames(read_conversation(messages, parameters))
-        tool, schema = _wanted(parameters)
+        schema, tool = wanted_output(parameters)
         answer = self._answered(asked, schema, parameters)
         return _response(answer, asked, tool if answer.refusal is None else None)
-
-    @asynccontextmanager
-    async def request_stream(
-        self,
-        messages: list[ModelMessage],
-        model_settings: ModelSettings | None,
-        model_request_parameters: ModelRequestParameters,
-        run_context: RunContext[Any] | None = None,
-    ) -> AsyncGenerator[StreamedResponse, None]:
-        response = await self.request(messages, model_settings, model_request_parameters)
-        yield CompletedStreamedResponse(response, model_request_parameters=model_request_parameters, replay_events=True)
 
     def _answered(
         self, asked: Conversation, schema: Mapping[str, Any] | None, parameters: ModelRequestParameters
@@ -108,15 +92,6 @@ class EmbeddedModel(Model[None]):
         if answer.refusal is not None and parameters.function_tools:
             return self._answerer.refused(_TOOL_PLAN)
         return answer
-
-
-def _wanted(parameters: ModelRequestParameters) -> tuple[str | None, Mapping[str, Any] | None]:
-    """The output tool to call, if any, and the schema of the output, if it has one."""
-    if parameters.output_tools:
-        return parameters.output_tools[0].name, parameters.output_tools[0].parameters_json_schema
-    if parameters.output_object is not None:
-        return None, parameters.output_object.json_schema
-    return None, None
 
 
 def _without_frames(asked: Conversation) -> Conversation:
@@ -135,7 +110,7 @@ def _response(answer: Answer, asked: Conversation, tool: str | None) -> ModelRes
         parts=[TextPart(answer.text) if tool is None else ToolCallPart(tool, answer.text)],
         usage=RequestUsage(input_tokens=read, output_tokens=count_tokens(answer.text)),
         model_name="embedded",
-        provider_name="stemma",
+        provider_name=SYSTEM,
         provider_details=details,
         finish_reason="stop" if tool is None else "tool_call",
     )
