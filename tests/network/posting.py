@@ -8,8 +8,9 @@ from stemma import Prompt
 from stemma.core.trust import UNTRUSTED
 from stemma.ledger.scope import Scope
 from stemma.network import Bounds, define_agent, define_network
+from stemma.network.admission import Address, Turned
 from stemma.network.claiming import Delivery, claim
-from stemma.network.inbox import Address, Posted, Turned, send
+from stemma.network.inbox import Posted, send
 from stemma.network.message import Message, Part, PartKind
 from stemma.network.records import claim_runs
 from stemma.network.run import Run

@@ -35,7 +35,7 @@ from stemma.network import (
     define_agent,
     define_network,
 )
-from stemma.network.inbox import Address, Turned
+from stemma.network.admission import Address, Turned
 from stemma.network.inbox import post as written
 from stemma.network.manifest.definition import DefinedAgent
 from stemma.network.message import Message, Part, PartKind

@@ -11,9 +11,10 @@ from tests.network.posting import ROOMY, Post
 from stemma.core.trust import UNTRUSTED
 from stemma.ledger.scope import Scope
 from stemma.network import Bounds, MessageStatus
+from stemma.network.admission import Address
 from stemma.network.claiming import Delivery
 from stemma.network.dispatch import BoundMet, Dispatch
-from stemma.network.inbox import Address, Posted, answer, bury
+from stemma.network.inbox import Posted, answer, bury
 from stemma.network.journal import Superseded
 from stemma.network.run import Run
 from stemma.network.slots import Slots

@@ -6,7 +6,8 @@ from tests.network.posting import Post
 
 from stemma.ledger.scope import Scope
 from stemma.network import Bounds, MessageStatus
-from stemma.network.inbox import Address, Posted, Turned, bury, return_to_sender
+from stemma.network.admission import Address, Turned
+from stemma.network.inbox import Posted, bury, return_to_sender
 from stemma.store.schema import messages
 
 

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, func, or_, select, update
 from stemma.core.digests import digest
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Transaction
+from stemma.network.admission import running_in, share_alone
 from stemma.network.bounds import Spent
-from stemma.network.inbox import PUT_UP, SPENT, bury, running_in, share_alone
+from stemma.network.inbox import PUT_UP, SPENT, bury
 from stemma.network.message import Message, MessageStatus
 from stemma.store.schema import messages, offers, runs, steps
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from stemma.core.digests import digest
 from stemma.core.trust import INTERNAL, TrustLabel
+from stemma.network.admission import Address
 from stemma.network.agent import Agent
 from stemma.network.dispatch import BoundMet, Dispatch
-from stemma.network.inbox import Address, Posted
+from stemma.network.inbox import Posted
 from stemma.network.manifest.names import ASK, POSTED, PUBLISH, QUESTION
 from stemma.network.message import Message, Part, PartKind
 from stemma.network.network import Network

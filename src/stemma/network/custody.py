@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, exists, select, update
 
 from stemma.ledger.scope import Transaction
-from stemma.network.inbox import share_alone
+from stemma.network.admission import share_alone
 from stemma.network.message import MessageStatus
 from stemma.network.records import end_run
 from stemma.network.run import Outcome, RunStatus

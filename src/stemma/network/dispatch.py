@@ -18,9 +18,10 @@ from sqlalchemy import Connection
 from stemma.core.clock import Clock, timestamp
 from stemma.core.errors import StemmaError
 from stemma.ledger.scope import Scope, Transaction
+from stemma.network.admission import Address, Turned
 from stemma.network.bounds import Bounds
 from stemma.network.claiming import Delivery, Queue, claim, queue
-from stemma.network.inbox import Address, Posted, Turned, bury, return_to_sender, send, standing
+from stemma.network.inbox import Posted, bury, return_to_sender, send, standing
 from stemma.network.journal import Superseded
 from stemma.network.message import Message
 from stemma.network.people import Decision, Question

@@ -7,12 +7,13 @@ from typing import Any
 from stemma.core.digests import digest
 from stemma.core.trust import Integrity, TrustLabel
 from stemma.guard.closed import FieldSpec, FieldType
+from stemma.network.admission import Address
 from stemma.network.backlog import loads
 from stemma.network.briefs import Briefs, given
 from stemma.network.dispatch import BoundMet, Dispatch
 from stemma.network.endorser import Endorser
 from stemma.network.fitness import Fitness
-from stemma.network.inbox import Address, Posted
+from stemma.network.inbox import Posted
 from stemma.network.journal import Event, Journal, Superseded
 from stemma.network.message import Message, MessageStatus, Part
 from stemma.network.network import Network, Role

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stemma.ledger.scope import Transaction
+from stemma.network.admission import Address, Turned, turned_away
 from stemma.network.bounds import Bounds
-from stemma.network.inbox import Address, Turned, send, turned_away
+from stemma.network.inbox import send
 from stemma.network.message import Message
 
 

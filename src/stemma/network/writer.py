@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from stemma.core.errors import StoreError
 from stemma.ledger.scope import Scope, Transaction
-from stemma.network.inbox import Address, hold
+from stemma.network.admission import Address, hold
 
 Result = TypeVar("Result")
 
