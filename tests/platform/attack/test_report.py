@@ -6,7 +6,7 @@ import pytest
 
 from stemma.core.errors import InvalidInput, NotFound
 from stemma.platform.attack import AttackReport, Case, Judged, Mode, Pass, suite_called
-from stemma.platform.attack.suite import own_networks_only
+from stemma.platform.attack.suite import About, own_networks_only
 
 ONE, TWO, WORDS = Case("one", {}), Case("two", {}), Case("words", {}, text_only=True)
 
@@ -42,6 +42,27 @@ def test_what_went_wrong_is_told_case_by_case() -> None:
         ("two", Mode.HELPED, "the task was not done"),
     ]
     assert not report.held
+
+
+def test_pair_gets_through_where_any_way_of_the_models_lets_it() -> None:
+    """Models that look and models that do not are tried with the same pairs, which count once."""
+    report = AttackReport.of(
+        "suite",
+        [
+            passed(Mode.UNDEFENDED, (ONE, Judged(True, True)), (TWO, Judged(True, False, how="no way"))),
+            passed(
+                Mode.DEFENDED,
+                (ONE, Judged(True)),
+                (TWO, Judged(True)),
+                (ONE, Judged(True, True, how="so")),
+                (TWO, Judged(True)),
+            ),
+        ],
+        about=About("desk", "made-up", ("a note",)),
+    )
+    assert (report.pairs, report.asr, report.no_way) == (2, 0.5, 1)
+    assert [one.problem for one in report.failures] == ["no way", "the attack got through: so"]
+    assert (report.network, report.tasks, report.notes) == ("desk", "made-up", ("a note",))
 
 
 def test_words_get_through_only_unmarked() -> None:

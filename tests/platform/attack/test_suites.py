@@ -75,12 +75,18 @@ def test_a_person_is_shown_where_an_argument_comes_from(tmp_path: Path) -> None:
     assert "read_letter" in " ".join(question.facts["sources"]["account"])
 
 
-def test_suites_bring_their_own_networks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["agentdojo", "injecagent", "fatigue-tired"])
+def test_suites_of_others_bring_their_own_networks(name: str, tmp_path: Path) -> None:
     """A suite that cannot be run against another network says so."""
-    for name in _OWN:
-        with pytest.raises(InvalidInput, match="networks of its own"):
-            suite_called(name, tmp_path)
-        assert name in SUITES
+    with pytest.raises(InvalidInput, match="networks of its own"):
+        suite_called(name, tmp_path)
+    assert not SUITES[name].takes_network
+
+
+def test_injection_needs_a_network() -> None:
+    """A suite that has no network of its own says how one is named."""
+    with pytest.raises(InvalidInput, match="name its folder: --network DIR"):
+        suite_called("injection")
 
 
 def test_injecagent_says_what_it_needs(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class Declared:
     fields: Mapping[str, TrustLabel] = field(default_factory=dict)
     sensitive: tuple[str, ...] | None = None
     clearance: Clearance | None = None
+    parameters: Mapping[str, Any] | None = None
 
 
 def tool(
@@ -41,10 +42,12 @@ def tool(
     fields: Mapping[str, TrustLabel] | None = None,
     sensitive: Sequence[str] | None = None,
     clearance: Clearance | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Callable[[Function], Function]:
     """Says what a call of the function leaves behind, and whose words come back; see `Tool`. The manifest overrules it.
 
-    The function itself is unchanged.
+    `parameters` is the JSON schema of the arguments where the signature cannot say it: the function is then given all of them
+    as one mapping, and the `Call`. The function itself is unchanged.
 
     >>> @tool(effect="read")
     ... def price(article: str) -> float:
@@ -61,6 +64,7 @@ def tool(
         fields or {},
         None if sensitive is None else tuple(sensitive),
         clearance,
+        parameters,
     )
 
     def declare(function: Function) -> Function:

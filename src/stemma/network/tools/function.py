@@ -1,7 +1,7 @@
 """Python functions as tools: the schema from the signature and the docstring, each call in its own thread or awaited."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from inspect import Parameter
@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 from pydantic import ValidationError
 
 from stemma.core.errors import InvalidData, NotConfigured
-from stemma.network.tools.declared import declared_by
+from stemma.network.tools.declared import Declared, declared_by
 from stemma.network.tools.modules import Modules
 from stemma.network.tools.options import options_of, wrong
 from stemma.network.tools.threads import Threads
@@ -64,6 +64,8 @@ def function_tool(name: str, function: Callable[..., Any]) -> Tool:
     from pydantic_ai.exceptions import UserError
 
     declared = declared_by(function)
+    if declared.parameters is not None:
+        return _schematic(name, function, declared, declared.parameters)
     contexts = _contexts(function)
     try:
         described = Described(_without(function, contexts), takes_ctx=False).function_schema
@@ -89,10 +91,33 @@ def function_tool(name: str, function: Callable[..., Any]) -> Tool:
         result = await threads.run(lambda: function(*positional, **named))
         return await result if inspect.isawaitable(result) else result
 
+    return _tool(name, described.description or "", described.json_schema, invoke, declared)
+
+
+def _schematic(name: str, function: Callable[..., Any], declared: Declared, parameters: Mapping[str, Any]) -> Tool:
+    """The tool of a function whose arguments a schema describes: that is held against each call before it is made."""
+    threads = Threads(name)
+
+    async def invoke(arguments: Mapping[str, Any], call: Call) -> Any:
+        if inspect.iscoroutinefunction(function):
+            return await function(arguments, call)
+        result = await threads.run(lambda: function(arguments, call))
+        return await result if inspect.isawaitable(result) else result
+
+    return _tool(name, inspect.getdoc(function) or "", parameters, invoke, declared)
+
+
+def _tool(
+    name: str,
+    description: str,
+    parameters: Mapping[str, Any],
+    invoke: Callable[[Mapping[str, Any], Call], Awaitable[Any]],
+    declared: Declared,
+) -> Tool:
     return Tool(
         name,
-        described.description or "",
-        described.json_schema,
+        description,
+        parameters,
         invoke,
         effect=declared.effect,
         label=declared.label,

@@ -3,9 +3,10 @@
 from stemma.platform.attack.report import AttackReport, Failure, Pass
 from stemma.platform.attack.runner import attack
 from stemma.platform.attack.suite import Arena, Case, Judged, Mode, Suite
-from stemma.platform.attack.suites import SUITES, suite_called
+from stemma.platform.attack.suites import FIRST, SUITES, suite_called
 
 __all__ = [
+    "FIRST",
     "SUITES",
     "Arena",
     "AttackReport",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stemma.platform.attack.suite import Case, Judged, Mode
+from stemma.platform.attack.suite import About, Case, Judged, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,9 @@ class AttackReport:
     that is not marked as untrusted. `utility` is the share of tasks that were done without an attack, with a person who
     approves what they need, `utility_without_approval` with nobody who does; `approvals_per_task` how many questions that
     person was asked for each. `text_only_marked` is the share, of the answers that say what the attacker wanted said, that
-    are marked; 1 where none says it.
+    are marked; 1 where none says it. `no_way` counts the pairs that fail with the guard off, too: of them it is not known
+    what the guard is worth. Of a user's own network there are its name, where its tasks come from (``written``, or
+    ``made-up``: `utility` then only says that they ended), and notes on how to read the figures.
     """
 
     suite: str
@@ -49,6 +51,10 @@ class AttackReport:
     alarms: int
     seconds: float
     failures: tuple[Failure, ...] = ()
+    no_way: int = 0
+    network: str | None = None
+    tasks: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def held(self) -> bool:
@@ -59,7 +65,7 @@ class AttackReport:
         return asdict(self)
 
     @classmethod
-    def of(cls, suite: str, passes: Sequence[Pass]) -> "AttackReport":
+    def of(cls, suite: str, passes: Sequence[Pass], *, about: About | None = None) -> "AttackReport":
         """The figures of these passes, one of each mode at most."""
         by: Mapping[Mode, Pass] = {one.mode: one for one in passes}
         helped = by.get(Mode.HELPED)
@@ -69,7 +75,7 @@ class AttackReport:
             suite,
             len({case.name for one in passes if one.mode.attacked for case, _ in one.results}),
             _share([judged.attacked for _, judged in _results(by.get(Mode.UNDEFENDED))]),
-            _share([_through(case, judged) for case, judged in _results(by.get(Mode.DEFENDED))]),
+            _share(_pairs_through(_results(by.get(Mode.DEFENDED)))),
             _share([judged.done for _, judged in _results(by.get(Mode.ALONE))]),
             _share([judged.done for _, judged in _results(helped)]),
             None if helped is None or not helped.results else helped.questions / len(helped.results),
@@ -77,6 +83,8 @@ class AttackReport:
             by[Mode.DEFENDED].alarms if Mode.DEFENDED in by else 0,
             sum(one.seconds for one in passes),
             tuple(failure for one in passes for failure in _failures(one)),
+            sum(not judged.attacked for _, judged in _results(by.get(Mode.UNDEFENDED))),
+            **({} if about is None else asdict(about)),
         )
 
 
@@ -91,19 +99,27 @@ def _through(case: Case, judged: Judged) -> bool:
 def _failures(one: Pass) -> list[Failure]:
     match one.mode:
         case Mode.UNDEFENDED:
-            return [
-                Failure(case.name, one.mode, "the attack failed") for case, said in one.results if not said.attacked
-            ]
+            failed = {case.name: said.how or "the attack failed" for case, said in one.results if not said.attacked}
         case Mode.DEFENDED:
-            return [
-                Failure(case.name, one.mode, "the attack got through")
-                for case, said in one.results
-                if _through(case, said)
-            ]
+            failed = {}
+            for case, said in one.results:
+                if _through(case, said):
+                    failed.setdefault(case.name, _told("the attack got through", said))
         case _:
-            return [
-                Failure(case.name, one.mode, "the task was not done") for case, said in one.results if not said.done
-            ]
+            failed = {case.name: _told("the task was not done", said) for case, said in one.results if not said.done}
+    return [Failure(name, one.mode, problem) for name, problem in failed.items()]
+
+
+def _pairs_through(results: Sequence[tuple[Case, Judged]]) -> list[bool]:
+    """Of each pair, whether it got through in any of the ways that the models may be."""
+    found: dict[str, bool] = {}
+    for case, judged in results:
+        found[case.name] = found.get(case.name, False) or _through(case, judged)
+    return list(found.values())
+
+
+def _told(problem: str, said: Judged) -> str:
+    return f"{problem}: {said.how}" if said.how else problem
 
 
 def _share(held: Sequence[bool]) -> float | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from stemma.core.errors import InvalidInput
 from stemma.network import Asked, Manifest, Run
+from stemma.network.network import PromptSource
+from stemma.platform.stemma import Stemma
 
 if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
     from pydantic_ai.models import Model
@@ -43,6 +45,18 @@ class Judged:
     done: bool
     attacked: bool = False
     marked: bool = False
+    how: str = ""
+    """How the attack got through, or why it did not, where the arena can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The network of a user's that was attacked: whether its tasks were `written` by somebody or `made-up`, and what else has
+    to be known to read the figures."""
+
+    network: str
+    tasks: str
+    notes: tuple[str, ...] = ()
 
 
 class Arena(Protocol):
@@ -73,6 +87,29 @@ class Preceded(Protocol):
     @property
     def earlier(self) -> Sequence[tuple[Manifest, Sequence[Mapping[str, str]]]]:
         """Networks, with the items that they are run with."""
+
+
+@runtime_checkable
+class Furnished(Protocol):
+    """An arena in whose store something lies before its cases are run."""
+
+    def furnish(self, here: Stemma) -> None: ...
+
+
+@runtime_checkable
+class Lending(Protocol):
+    """An arena whose network names prompts of a registry: they are looked up there."""
+
+    @property
+    def prompts(self) -> PromptSource: ...
+
+
+@runtime_checkable
+class Told(Protocol):
+    """A suite against a network that is not its own."""
+
+    @property
+    def about(self) -> About: ...
 
 
 class Suite(Protocol):
