@@ -29,6 +29,15 @@ def test_memories_are_listed_with_their_trust(remembering: Terminal) -> None:
     assert told["scopes"] == {"desk": 2, "lab": 1}
 
 
+def test_strangers_memories_are_shown_inert(terminal: Terminal) -> None:
+    """What a stranger had remembered moves no cursor, and nothing in it can be followed."""
+    with stemma.open() as here:
+        here.memories.remember("desk", "see https://evil.example\x1b[2J", source="m1", label=UNTRUSTED)
+    shown = terminal("memory", "ls").out
+    assert "hxxps[:]//evil" in shown
+    assert "\x1b" not in shown
+
+
 def test_search_finds_by_meaning_and_says_with_which_encoder(remembering: Terminal) -> None:
     """The nearest memory comes first with its score; the encoder that measured is named."""
     told = remembering("memory", "search", "desk", "a card that has not arrived", "--top", "1", "--json").json

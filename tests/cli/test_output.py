@@ -1,5 +1,6 @@
 """Tables, JSON and lines, as people and programs read them."""
 
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -45,6 +46,17 @@ def test_json_takes_read_only_values(capsys: pytest.CaptureFixture[str]) -> None
     frozen: Mapping[str, object] = MappingProxyType({"ci95": (0.1, 0.2), "of": MappingProxyType({"n": 3})})
     print_json(frozen)
     assert capsys.readouterr().out == ('{\n  "ci95": [\n    0.1,\n    0.2\n  ],\n  "of": {\n    "n": 3\n  }\n}\n')
+
+
+def test_nothing_that_is_shown_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escapes, turned directions and what nobody sees are spelt out in tables, and escaped in JSON, which says the same."""
+    deceiving = "a\x1b[2J\u202eb\u200bc\u2028\x9b1m😀ü"
+    print_table(("id", "said"), [(deceiving, deceiving)])
+    print_json([deceiving])
+    shown = capsys.readouterr().out
+    assert all(one.isprintable() or one == "\n" for one in shown)
+    assert "😀ü" in shown
+    assert json.loads(shown[shown.index("[\n") :]) == [deceiving]
 
 
 @pytest.mark.parametrize(("text", "line"), [("as it is", "as it is"), ("two\nlines of it", "two line…")])

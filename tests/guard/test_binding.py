@@ -33,8 +33,9 @@ def test_the_same_call_is_bound_alike_however_it_is_written() -> None:
         binding("pay", ARGUMENTS, LABELS | {"iban": INTERNAL}, version="v1", expires="2026-12-01T00:00:00Z"),
         binding("pay", ARGUMENTS, LABELS, version="v2", expires="2026-12-01T00:00:00Z"),
         binding("pay", ARGUMENTS, LABELS, version="v1", expires="2026-12-01T00:00:01Z"),
+        binding("pay", ARGUMENTS, LABELS, version="v1", expires="2026-12-01T00:00:00Z", reveals=["iban"]),
     ],
 )
 def test_any_other_call_is_another(other: str) -> None:
-    """Another tool, argument, label, policy or time is not what was approved."""
+    """Another tool, argument, label, policy, time or text to be told is not what was approved."""
     assert other != BOUND

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from stemma.core.errors import InvalidName, NotConfigured, NotFound, Unauthorized
-from stemma.guard.text import Protection, Treatment, protect
-from stemma.guard.vault import KEY_FILE, TOKEN, Vault
+from stemma.guard.text import TOKEN, Protection, Treatment, protect
+from stemma.guard.vault import KEY_FILE, Vault
 from stemma.ledger import Ledger, Signer
 from stemma.ledger.scope import Scope
 from stemma.store.schema import vault_keys
@@ -107,6 +107,27 @@ def test_a_reveal_is_told_even_when_it_fails(vault: Vault, scope: Scope) -> None
     [entry] = scope.ledger.tail(1)
     assert (entry.kind, entry.subject) == ("vault.revealed", "globex")
     assert entry.to_json()["data"] == {"erased": 0, "revealed": 0, "strange": 1}
+
+
+def test_a_reveal_says_what_for_and_opens_no_other_kind(vault: Vault, scope: Scope) -> None:
+    """Kinds that are not wanted stay tokens; the event has the purpose, and what could not be opened is named."""
+    name, mail = (vault.tokens("acme").token(kind, f"{kind}!") for kind in ("name", "email"))
+    gone = vault.tokens("acme", subject="s").token("name", "Ada")
+    vault.erase("acme", subject="s")
+    done = vault.reveal([name, mail, gone], "acme", wanted=lambda kind: kind == "name", purpose={"tool": "letter"})
+    assert done.value == ["name!", mail, gone]
+    assert (done.texts, done.gone) == ({name: "name!"}, {gone})
+    [entry] = scope.ledger.tail(1)
+    assert entry.to_json()["data"] == {"erased": 1, "revealed": 1, "strange": 0, "tool": "letter"}
+
+
+def test_a_vault_knows_its_own(vault: Vault) -> None:
+    """A token of a tenant is known by its key, erased ones too; what only looks like one is nobody's."""
+    mine = [vault.tokens("acme", subject=subject).token("name", "Ada") for subject in ("", "s1")]
+    others = [vault.tokens("globex").token("name", "Ada"), f"pii_name_{'a' * 40}"]
+    vault.erase("acme", subject="s1")
+    assert vault.own({"x": [*mine, *others]}, "acme") == set(mine)
+    assert vault.own("no token", "acme") == set()
 
 
 def test_agents_neither_reveal_nor_erase(vault: Vault, scope: Scope, tmp_path: Path) -> None:

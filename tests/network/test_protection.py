@@ -1,6 +1,8 @@
 """Protection on the way in: clean texts, and personal data as the manifest wants it."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from tests.network.speaking import Heard, Speaking
 from stemma import Prompt
 from stemma.core.errors import InvalidData, InvalidInput, NotConfigured, Refused
 from stemma.core.trust import INTERNAL, UNTRUSTED
+from stemma.guard.ruling import Clearance
 from stemma.guard.text import Treatment
 from stemma.guard.vault import Vault
 from stemma.ledger.scope import Scope
@@ -106,6 +109,25 @@ def test_tokens_need_a_vault(scope: Scope, tmp_path: Path) -> None:
         here.run(desk(tmp_path, NAMES), [{"name": "Ada", "ticket": "x"}])
 
 
+def test_missing_detector_shows_before_anything_is_done() -> None:
+    """Where personal data is to be found in what leaves, and the extra is not there, no task is begun; own kinds need none."""
+    script = """
+import sys
+sys.modules["presidio_analyzer"] = None
+from stemma.core.errors import NotConfigured
+from stemma.network.protection import Protects, Shield
+from stemma.guard.text import Treatment
+assert Shield("d", Protects({"secret": Treatment.REDACT}), None).item({}, {}) == {}
+try:
+    Shield("d", Protects(out={"email": Treatment.BLOCK}), None).item({}, {})
+except NotConfigured as error:
+    print(error)
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told.count("\n") == 1
+    assert "pip install 'stemma-ai[pii]'" in told
+
+
 def test_input_that_is_too_large_is_refused() -> None:
     """With its size and the limit."""
     with pytest.raises(InvalidInput, match="2,000,000"):
@@ -119,14 +141,37 @@ def test_what_we_wrote_is_left_alone() -> None:
 
 @pytest.mark.parametrize(
     ("written", "problem"),
-    [("{kinds: {emial: redact}}", "did you mean 'email'"), ("{fields: {name: hide}}", "cannot be 'hide'")],
+    [
+        ("{kinds: {emial: redact}}", "did you mean 'email'"),
+        ("{fields: {name: hide}}", "cannot be 'hide'"),
+        ("{fields: {name: redact}, out: {nmae: block}}", "'out' names 'nmae', .*did you mean 'name'"),
+        ("{out: {secret: hide}}", "cannot be 'hide'"),
+    ],
 )
 def test_manifest_names_what_there_is(tmp_path: Path, written: str, problem: str) -> None:
-    """A kind or a treatment that there is not is refused with its line."""
-    (tmp_path / "p.prompt").write_text("read {{ticket}}")
-    (tmp_path / "stemma.yaml").write_text(
-        f"network: desk\ninputs: [ticket]\nprotect: {written}\n"
-        "agents:\n  a: {prompt: p.prompt, reads: [ticket], writes: b}\npipeline: [a]\n"
-    )
+    """A kind, a field or a treatment that there is not is refused with its line."""
     with pytest.raises(InvalidData, match=f":3: .*{problem}"):
-        load_manifest(tmp_path / "stemma.yaml")
+        load_manifest(manifest(tmp_path, written))
+
+
+def test_manifest_says_what_becomes_of_what_leaves(tmp_path: Path) -> None:
+    """By kind and by field; a tool's clearance may name a category alone."""
+    tool = "{python: 'tools.py:look', clearance: {categories: [pii]}}"
+    path = manifest(tmp_path, "{fields: {name: tokenise}, out: {jwt: keep, name: redact}, tenant: acme}", tool)
+    read = load_manifest(path)
+    assert read.protects == Protects(
+        fields={"name": Treatment.TOKENISE}, tenant="acme", out={"jwt": Treatment.KEEP, "name": Treatment.REDACT}
+    )
+    [spec] = read.tools
+    assert spec.clearance == Clearance(categories=frozenset({"pii"}))
+
+
+def manifest(folder: Path, protect: str, tool: str | None = None) -> Path:
+    """A network that protects so; its agent has that tool."""
+    (folder / "p.prompt").write_text("read {{ticket}}")
+    (folder / "stemma.yaml").write_text(
+        f"network: desk\ninputs: [ticket]\nprotect: {protect}\n"
+        f"agents:\n  a: {{prompt: p.prompt, reads: [ticket], writes: b{', tools: [look]' if tool else ''}}}\n"
+        f"pipeline: [a]\n{f'tools: {{look: {tool}}}' if tool else ''}\n"
+    )
+    return folder / "stemma.yaml"

@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 from pydantic_ai.messages import ToolCallPart
+from tests.network.desks import OneModel
 from tests.network.speaking import Heard, Speaking, speaking_on
 
 from stemma import Prompt
 from stemma.core.clock import SystemClock
 from stemma.core.trust import UNTRUSTED
+from stemma.guard.ruling import Clearance
+from stemma.guard.text import Treatment
+from stemma.guard.vault import Vault
 from stemma.ledger import Ledger, export
 from stemma.ledger.scope import Scope
 from stemma.network import (
@@ -19,14 +23,18 @@ from stemma.network import (
     Networks,
     Phase,
     Phases,
+    RunStatus,
     Step,
     ToolSpec,
     Verdict,
     define_agent,
     define_network,
 )
+from stemma.network.protection import Protects
 from stemma.network.questions import Questions
 from stemma.network.tools.tool import Effect
+from stemma.registry.contents import Contents
+from stemma.registry.prompts import Prompts
 from stemma.store import Store
 
 MARK = "Erika Mustermann"
@@ -123,6 +131,81 @@ def test_why_a_tool_failed_is_not_in_the_log(scope: Scope, tmp_path: Path) -> No
     assert run.outcome is not None
     assert f"there is no customer {MARK}" in str(run.outcome.values)
     assert leaked(scope, tmp_path) == []
+
+
+CLEARED = """
+import pathlib
+from stemma.network.tools.tool import ToolFailed
+
+WORLD = pathlib.Path(__file__).parent.parent / "world.txt"
+
+def letter(to: str) -> str:
+    'Sends a letter.'
+    with open(WORLD, "a") as file:
+        file.write(to + "\\n")
+    if WORLD.read_text().count("\\n") > 1:
+        raise ToolFailed("a letter to " + to.upper() + " was sent before")
+    return "sent to " + to
+
+def find(name: str) -> dict:
+    'Finds a customer.'
+    return {"name": name, "note": "ask for " + name}
+"""
+
+
+def posting(folder: Path) -> Manifest:
+    """A clerk whose network keeps the name as a token, and whose tools are cleared for what stands behind it."""
+    (folder / "tools.py").write_text(CLEARED)
+    pii = Clearance(categories=frozenset({"pii"}))
+    effects = {"letter": Effect.EGRESS, "find": Effect.READ}
+    return define_network(
+        "desk",
+        inputs=["name"],
+        agents=[define_agent("clerk", Prompt("clerk: act."), reads=["name"], writes="said", tools=(*effects,))],
+        flow=["clerk"],
+        model="speaking",
+        tools=tuple(
+            ToolSpec(name, "python", {"function": f"tools.py:{name}"}, effect=effect, clearance=pii)
+            for name, effect in effects.items()
+        ),
+        folder=folder,
+        protects=Protects(fields={"name": Treatment.TOKENISE}),
+    )
+
+
+def test_what_a_cleared_tool_is_told_stands_nowhere(scope: Scope, tmp_path: Path) -> None:
+    """Looked up, approved, sent, failed and answered: the tools heard the name, and no table, journal, log or file of the
+    engine has it, but the vault, which has it encrypted.
+    """
+    home = tmp_path / "home"
+    home.mkdir()
+
+    def clerk(heard: Heard) -> Any:
+        called = [("find", "name"), ("letter", "to"), ("letter", "to")]
+        if len(heard.told) == len(called):
+            return f"$h1 {heard.told}"
+        tool, argument = called[len(heard.told)]
+        return ToolCallPart(tool, {argument: "$h1"})
+
+    vault = Vault(scope, tmp_path / "keys")
+    working = Networks(scope, Prompts(scope, Contents()), OneModel(Speaking({"clerk": clerk})), vault=vault)
+    run = working.run(posting(home), [{"name": MARK}], wait=False).runs[0]
+    for _ in range(2):
+        [asked] = working.questions.ls()
+        Questions(scope.acting_as("user:bea")).decide(asked.question.id, Verdict.APPROVED)
+        [run] = working.run(posting(home), [{"name": MARK}], wait=False).runs
+    assert run.outcome is not None
+    assert run.outcome.status is RunStatus.COMPLETED, run.outcome.reason
+    assert (tmp_path / "world.txt").read_text() == f"{MARK}\n{MARK}\n"
+    [step] = [one for one in working.show(run.id).messages if one.answer is not None][:1]
+    assert "pii_name_" in str(step.answer)
+    assert leaked(scope, tmp_path) == []
+    scope.store.close()
+    kept = [file for file in tmp_path.rglob("*") if file.is_file() and file.name != "world.txt"]
+    assert {"stemma.db", "tools.py"} < {file.name for file in kept}
+    assert len([file for file in kept if ".db" in file.suffixes or file.suffix == ".db"]) > 1, "the engine has a file"
+    wanted = [MARK.encode(), MARK.upper().encode(), MARK.split()[1].encode(), MARK.split()[1].lower().encode()]
+    assert [file.name for file in kept if any(one in file.read_bytes() for one in wanted)] == []
 
 
 def test_what_is_remembered_is_not_in_the_log_and_can_be_forgotten(scope: Scope, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import typer
 
 import stemma
 from stemma.cli.options import Json
-from stemma.cli.output import note, print_json, print_table, say
+from stemma.cli.output import labelled, note, print_json, print_table, say
 
 if TYPE_CHECKING:  # NumPy and the network take half a second to import, and help does without
     from stemma.network.state.memory import Memory
@@ -83,7 +83,10 @@ def forget(
 
 def _print(found: "list[Memory]") -> None:
     titles = ["id", "scope", "trust", "text"]
-    rows = [[str(one.id), one.scope, one.label.integrity.name.lower(), one.text] for one in found]
+    trusts = [one.label.integrity.name.lower() for one in found]
+    rows = [
+        [str(one.id), one.scope, trust, labelled(one.text, trust)] for one, trust in zip(found, trusts, strict=True)
+    ]
     if found[0].score is not None:
         titles.insert(0, "near")
         rows = [[f"{one.score:.3f}", *row] for one, row in zip(found, rows, strict=True)]

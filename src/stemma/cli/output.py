@@ -33,7 +33,15 @@ _UNBOUNDED = 2000  # columns of a line that no terminal breaks
 def print_json(value: Any) -> None:
     """One object, on standard output, with nothing around it. Escaped where the output is not Unicode."""
     unicode = "utf" in (sys.stdout.encoding or "").lower()
-    sys.stdout.write(json.dumps(value, ensure_ascii=not unicode, indent=2, default=_plain) + "\n")
+    sys.stdout.write(json_text(value, indent=2, unicode=unicode) + "\n")
+
+
+def json_text(value: Any, *, indent: int | None = None, unicode: bool = True) -> str:
+    """`value` as JSON. What a terminal would obey, or nobody would see, is escaped, which JSON reads as the same."""
+    written = json.dumps(value, ensure_ascii=not unicode, indent=indent, default=_plain)
+    if written.isascii():
+        return written
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in written)
 
 
 def say(text: str = "", *, style: str | None = None) -> None:
@@ -72,7 +80,7 @@ def print_table(
 
     So what people copy (names, digests, ids) belongs in the columns before, or asks for `fold`. `styles` has one for each row.
     """
-    cells = [[" ".join(cell.split()) for cell in row] for row in (titles, *rows)]
+    cells = [[one_line(cell) for cell in row] for row in (titles, *rows)]
     widths = [max(cell_len(row[place]) for row in cells) for place in range(len(titles) - 1)]
     room = max(columns_wide() - sum(width + 2 for width in widths), 10)
     for number, row in enumerate(cells):

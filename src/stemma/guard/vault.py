@@ -11,8 +11,8 @@ altered, or is another tenant's, is not turned back. HKDF is RFC 5869.
 import base64
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
@@ -26,16 +26,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from stemma.core.errors import InvalidName, NotConfigured, NotFound
 from stemma.guard.text.finding import nodes, rewritten
+from stemma.guard.text.protection import TOKEN
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
 from stemma.store.schema import vault_keys
 
 KEY_FILE = "vault.key"
-TOKEN = re.compile(
-    r"(?<![A-Za-z0-9])pii_(?P<kind>[a-z0-9-]{1,64})_(?P<body>[a-z2-7]{34,})(?![A-Za-z0-9])", re.IGNORECASE
-)
-"""What a token looks like, in any case of letters: it survives JSON, Markdown, URLs and models that shout."""
-
 _PREFIX = "STEMMA+VAULT+"
 _ID, _KEY = 5, 64  # bytes of a key's id, which leads each token, and of a key: AES-256-SIV
 _KIND = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -44,12 +40,17 @@ _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,127}")
 
 @dataclass(frozen=True, slots=True)
 class Revealed:
-    """A value with its tokens turned back; `erased` could not be, as their key is gone, `strange` are not this tenant's."""
+    """A value with its tokens turned back; `erased` could not be, as their key is gone, `strange` are not this tenant's.
 
-    value: Any
-    revealed: int
-    erased: int
-    strange: int
+    `texts` are those behind tokens, by token; `gone` are the tokens that could not be.
+    """
+
+    value: Any = field(repr=False)
+    revealed: int = 0
+    erased: int = 0
+    strange: int = 0
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,38 +81,56 @@ class Vault:
     def tokens(self, tenant: str, *, subject: str = "") -> TenantTokens:
         """The tokens of `tenant`, or of one `subject` (a customer, a patient) whose data may have to be erased alone.
 
-        Makes the key when there is none, which is event ``vault.created``. Raises InvalidName, and NotConfigured when the
-        vault's own key is missing or open to others.
+        Makes the key when there is none, which is event ``vault.created``. Raises InvalidName, NotConfigured when the
+        vault's own key is missing or open to others, and Unauthorized.
         """
         _check_names(tenant, subject)
         live = _LIVE.where(vault_keys.c.tenant == tenant, vault_keys.c.subject == subject)
         with self._scope.read() as connection:
+            # Who makes tokens can find out what stands behind one: by guessing, since equal texts have equal tokens.
+            self._scope.require(Action.USE, f"vault:/{tenant}", connection)
             row = connection.execute(live).first()
         if row is None:
             row = self._made(tenant, subject)
         return TenantTokens(row.id, self._unwrapped(row))
 
-    def reveal(self, value: Any, tenant: str) -> Revealed:
+    def reveal(
+        self,
+        value: Any,
+        tenant: str,
+        *,
+        wanted: Callable[[str], bool] = lambda kind: True,
+        purpose: Mapping[str, Any] | None = None,
+    ) -> Revealed:
         """`value`, a text or a JSON value, with the tokens of `tenant`, and of its subjects, turned back in all its texts.
 
-        Event ``vault.revealed`` when there are any. Raises NotConfigured as `tokens` does, InvalidInput for a value that is
-        nested too deep, and Unauthorized.
+        Only tokens of kinds that are `wanted`. Event ``vault.revealed`` when there are any; `purpose` is what it says of why.
+        Raises NotConfigured as `tokens` does, InvalidInput for a value that is nested too deep, and Unauthorized.
         """
         _check_names(tenant, "")
-        texts = [node.value for node in nodes(value) if isinstance(node.value, str)]
-        found = {match.group(): match for text in texts for match in TOKEN.finditer(text)}
+        found = {match.group(): match for match in _tokens_in(value) if wanted(match["kind"].lower())}
         if not found:
             self._scope.require(Action.APPROVE, f"vault:/{tenant}")
-            return Revealed(value, 0, 0, 0)
-        opening = _Opening(self._unwrapped, tenant)
+            return Revealed(value)
         with self._scope.write() as tx:
             tx.require(Action.APPROVE, f"vault:/{tenant}")
-            opened = {token: opening.opened(tx.connection, match) for token, match in found.items()}
-            counts = {"revealed": len(found) - opening.erased - opening.strange, "erased": opening.erased}
-            tx.record("vault.revealed", subject=tenant, data=counts | {"strange": opening.strange})
+            opening = _Opening(self._unwrapped, _keys_of(tx.connection, tenant, found.values()))
+            opened = {token: opening.opened(match) for token, match in found.items()}
+            erased, strange = len(opening.gone), opening.strange
+            counts = {"revealed": len(found) - erased - strange, "erased": erased, "strange": strange}
+            tx.record("vault.revealed", subject=tenant, data={**counts, **(purpose or {})})
         plain = {token: text for token, text in opened.items() if text is not None}
         shown = rewritten(value, lambda text, _: TOKEN.sub(lambda one: plain.get(one.group(), one.group()), text))
-        return Revealed(shown, **counts, strange=opening.strange)
+        return Revealed(shown, **counts, texts=plain, gone=frozenset(opening.gone))
+
+    def own(self, value: Any, tenant: str) -> frozenset[str]:
+        """The tokens in `value` that say of themselves that they were made with a key of `tenant`, erased ones included."""
+        found = {match.group(): match for match in _tokens_in(value)}
+        if not found:
+            return frozenset()
+        with self._scope.read() as connection:
+            known = _keys_of(connection, tenant, found.values())
+        return frozenset(token for token, match in found.items() if _taken_apart(match)[0] in known)
 
     def erase(self, tenant: str, *, subject: str | None = None) -> int:
         """Drops the keys of `tenant` and of all its subjects, or of one `subject` alone; gives back how many.
@@ -142,6 +161,7 @@ class Vault:
         wrapped = self._wrapping(tenant).encrypt(os.urandom(_KEY), _bound(tenant, subject, id))
         of_same = (vault_keys.c.tenant == tenant) & (vault_keys.c.subject == subject)
         with self._scope.write() as tx:
+            tx.require(Action.USE, f"vault:/{tenant}")
             counting = select(func.coalesce(func.max(vault_keys.c.generation), 0)).where(of_same)
             live = tx.connection.execute(_LIVE.where(of_same)).first()
             if live is not None:
@@ -170,44 +190,66 @@ class Vault:
 
 
 class _Opening:
-    """Turns back tokens of one tenant, each key read and unwrapped once."""
+    """Turns tokens back by the keys of one tenant, each unwrapped once."""
 
-    def __init__(self, unwrapped: Callable[[Row[Any]], bytes], tenant: str) -> None:
+    def __init__(self, unwrapped: Callable[[Row[Any]], bytes], rows: Mapping[bytes, Row[Any]]) -> None:
         self._unwrapped = unwrapped
-        self._tenant = tenant
-        self._keys: dict[bytes, bytes | None] = {}
-        self.erased = 0
+        self._rows = rows
+        self._keys: dict[bytes, bytes] = {}
+        self.gone = set[str]()
         self.strange = 0
 
-    def opened(self, connection: Connection, match: re.Match[str]) -> str | None:
-        body = match["body"].upper()
-        try:
-            raw = base64.b32decode(body + "=" * (-len(body) % 8))
-        except ValueError:
+    def opened(self, match: re.Match[str]) -> str | None:
+        id, sealed = _taken_apart(match)
+        row = self._rows.get(id)
+        if row is None:
             self.strange += 1
             return None
-        id, sealed = raw[:_ID], raw[_ID:]
-        if id not in self._keys:
-            wanted = select(vault_keys).where(vault_keys.c.id == id, vault_keys.c.tenant == self._tenant)
-            row = connection.execute(wanted).first()
-            if row is None:
-                self.strange += 1
-                return None
-            self._keys[id] = None if row.wrapped is None else self._unwrapped(row)
-        key = self._keys[id]
-        if key is None:
-            self.erased += 1
+        if row.wrapped is None:
+            self.gone.add(match.group())
             return None
+        if id not in self._keys:
+            self._keys[id] = self._unwrapped(row)
         try:
-            return AESSIV(key).decrypt(sealed, [match["kind"].lower().encode()])[1:].decode("utf-8", "surrogatepass")
+            return (
+                AESSIV(self._keys[id])
+                .decrypt(sealed, [match["kind"].lower().encode()])[1:]
+                .decode("utf-8", "surrogatepass")
+            )
         except InvalidTag:
             self.strange += 1
             return None
 
 
-_LIVE = select(*(vault_keys.c[name] for name in ("id", "tenant", "subject", "wrapped"))).where(
-    vault_keys.c.erased_at.is_(None)
-)
+_KEYS = select(*(vault_keys.c[name] for name in ("id", "tenant", "subject", "wrapped")))
+_LIVE = _KEYS.where(vault_keys.c.erased_at.is_(None))
+_AT_ONCE = 500  # values of one query, which every database takes
+
+
+def _tokens_in(value: Any) -> Iterable[re.Match[str]]:
+    for node in nodes(value):
+        if isinstance(node.value, str):
+            yield from TOKEN.finditer(node.value)
+
+
+def _keys_of(connection: Connection, tenant: str, tokens: Iterable[re.Match[str]]) -> dict[bytes, Row[Any]]:
+    """Those of the tenant's keys that the tokens say they were made with, by id."""
+    ids = sorted({_taken_apart(match)[0] for match in tokens})
+    found: dict[bytes, Row[Any]] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        among = vault_keys.c.id.in_(ids[start : start + _AT_ONCE])
+        found |= {row.id: row for row in connection.execute(_KEYS.where(vault_keys.c.tenant == tenant, among))}
+    return found
+
+
+def _taken_apart(match: re.Match[str]) -> tuple[bytes, bytes]:
+    """The id of a token's key, and what is sealed with it; nothing of what only looks like a token."""
+    body = match["body"].upper()
+    try:
+        raw = base64.b32decode(body + "=" * (-len(body) % 8))
+    except ValueError:
+        return b"", b""
+    return raw[:_ID], raw[_ID:]
 
 
 def _bound(tenant: str, subject: str, id: bytes) -> list[bytes]:

@@ -1,28 +1,37 @@
 """Ending: how a run comes out, and the last message, which tells whoever waits for it."""
 
+from dataclasses import replace
+
 from stemma.core.trust import TRUSTED
 from stemma.network.dispatch import BoundMet, Dispatch
 from stemma.network.message import CALLER, PERSON, Message, Part, PartKind
 from stemma.network.network import Network
+from stemma.network.protection import Shield
 from stemma.network.run import Outcome, Run, RunStatus
 from stemma.network.task import Task, TaskEnded
 from stemma.network.topologies import play
 
 
-async def ending(task: Task, network: Network, dispatch: Dispatch, run: Run) -> tuple[Outcome, Message | None]:
+async def ending(
+    task: Task, network: Network, dispatch: Dispatch, run: Run, shield: Shield
+) -> tuple[Outcome, Message | None]:
     """Plays the network's flow to its end: how the run ends, with what is known by then, and the message to the caller, or to
-    the person who takes over.
+    the person who takes over. Of a value that may not be told it says why, and a run that has one has failed.
     """
     try:
         await dispatch.in_time(play(network.flow, task), run, network.bounds.seconds)
     except TaskEnded as end:
         if end.status is not RunStatus.HANDED_OVER:
-            return _outcome(task, end.status, end.reason), None
+            return _outcome(task, shield, end.status, end.reason), None
         note = Part(PartKind.INSTRUCTION, "reason", end.reason, TRUSTED)
-        return _outcome(task, end.status, end.reason), _last(task, PERSON, [note, *task.known.values()])
+        return _outcome(task, shield, end.status, end.reason), _last(task, PERSON, [note, *task.known.values()])
     except BoundMet as met:
-        return _outcome(task, RunStatus.STOPPED, str(met)), None
-    return _outcome(task, RunStatus.COMPLETED, None), _last(task, CALLER, list(task.learned.values()))
+        return _outcome(task, shield, RunStatus.STOPPED, str(met)), None
+    outcome = _outcome(task, shield, RunStatus.COMPLETED, None)
+    if outcome.status is not RunStatus.COMPLETED:
+        return outcome, None
+    told = [replace(part, value=outcome.values[name]) for name, part in task.learned.items()]
+    return outcome, _last(task, CALLER, told)
 
 
 def _last(task: Task, recipient: str, parts: list[Part]) -> Message:
@@ -31,10 +40,13 @@ def _last(task: Task, recipient: str, parts: list[Part]) -> Message:
     )
 
 
-def _outcome(task: Task, status: RunStatus, reason: str | None) -> Outcome:
+def _outcome(task: Task, shield: Shield, status: RunStatus, reason: str | None) -> Outcome:
+    labels = {name: part.label for name, part in task.learned.items()}
+    output = shield.output({name: part.value for name, part in task.learned.items()}, labels)
+    withheld = [f"value {name!r} is withheld: {why}" for name, why in output.withheld.items()]
     return Outcome(
-        status,
-        {name: part.value for name, part in task.learned.items()},
-        {name: part.label for name, part in task.learned.items()},
-        reason,
+        RunStatus.FAILED if withheld and status is RunStatus.COMPLETED else status,
+        output.values,
+        {name: label for name, label in labels.items() if name in output.values},
+        "; ".join([*([shield.reason(reason)] if reason is not None else []), *withheld]) or None,
     )

@@ -1,8 +1,9 @@
 """Equipment: what the turns and flows of one process work with: networks, roles, tools, colleagues, memory, people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from stemma.core.clock import Clock
 from stemma.core.trust import TrustLabel
@@ -14,6 +15,7 @@ from stemma.network.conversation import Earlier
 from stemma.network.dispatch import Dispatch
 from stemma.network.fitness import Fitness
 from stemma.network.history import earlier
+from stemma.network.inbox import without_answer
 from stemma.network.message import Message
 from stemma.network.network import Network, Role, Spawned
 from stemma.network.people import Decision, Question
@@ -132,6 +134,10 @@ class Equipment:
         """See `turns.Surroundings`."""
         return self.rooms.shield(network)
 
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """See `turns.Surroundings`."""
+        return await self.dispatch.in_thread(function, *arguments)
+
     def policy(self, network: Network) -> Policy:
         """See `turns.Surroundings`."""
         if network.digest not in self._policies:
@@ -145,6 +151,10 @@ class Equipment:
                 self._actors.clear()
             self._actors[run] = await self.dispatch.read(lambda connection: actor_of(connection, run))
         return self._actors[run]
+
+    async def late(self, run: str) -> bool:
+        """See `turns.Surroundings`."""
+        return await self.dispatch.read(lambda connection: without_answer(connection, run))
 
     @property
     def clock(self) -> Clock:

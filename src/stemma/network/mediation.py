@@ -5,7 +5,7 @@ the tool, its arguments, their labels, the policies, and a time until which the 
 way means no.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,11 +13,12 @@ from typing import Any
 from stemma.core.clock import Clock, timestamp
 from stemma.core.digests import digest
 from stemma.core.errors import Unauthorized
-from stemma.core.trust import Confidentiality, Integrity, TrustLabel, join_all
+from stemma.core.trust import Integrity, TrustLabel, join_all
 from stemma.guard.binding import binding
 from stemma.guard.closed import closed_by
 from stemma.guard.policy import facts_to_json
 from stemma.guard.ruling import CallFacts, Ruling, Verdict
+from stemma.network.disclosure import leaving, reveals
 from stemma.network.endorser import Endorser
 from stemma.network.interception import Rejected, interceptor_for
 from stemma.network.journal import Event
@@ -25,8 +26,9 @@ from stemma.network.message import NOTHING, Message
 from stemma.network.network import Network, Role
 from stemma.network.people import Decision, Interceptor, OnTimeout, Question
 from stemma.network.people import Verdict as Decided
-from stemma.network.tools.tool import Effect, Tool, ToolFailed
-from stemma.network.wanted import Wanted, checked, decisive
+from stemma.network.protection import Shield
+from stemma.network.tools.tool import Tool, ToolFailed, TurnStopped
+from stemma.network.wanted import Wanted, checked, decisive, takes
 
 _HOLDS = 30 * 24 * 3600.0
 """Seconds for which an approval holds at least: thirty days."""
@@ -36,8 +38,7 @@ _HOLDS = 30 * 24 * 3600.0
 class Allowed:
     """A call that may be made, once, with the events that are put on record before it is; the last is that of the call."""
 
-    arguments: Mapping[str, Any]
-    label: TrustLabel
+    call: Wanted
     events: tuple[Event, ...]
     decisive: TrustLabel
     """The label of those arguments that decide what happens."""
@@ -60,6 +61,7 @@ class Mediator:
     role: Role
     endorser: Endorser
     clock: Clock
+    shield: Shield
     decision: Callable[[Question], Awaitable[Decision]]
     permit: Callable[[Tool], Awaitable[None]]
     """Raises Unauthorized where the agent may not use the tool at all."""
@@ -67,6 +69,7 @@ class Mediator:
     async def allowed(self, step: str, call: Wanted, decided: TrustLabel) -> Allowed:
         """The call as it may be made. Raises Denied, ToolFailed, and Rejected where a person's silence ends the task."""
         await self._permitted(step, call, decided)
+        call, taken = self._leaving(step, call, decided)
         call, endorsed = self._endorsed(step, call)
         ours = {
             name: value
@@ -81,18 +84,30 @@ class Mediator:
         approval = None
         if ruling.verdict is Verdict.ASK or asks is not None:
             approval, call = await self._approved(step, call, decided, ruling, asks)
+            call, more = self._leaving(step, call, decided)  # what a person wrote leaves by the same rules
+            taken = {**taken, **more}
             again = self._ruling(call, decided)
             if again.verdict is Verdict.DENY:
                 raise self._denied(step, call, decided, again, again.reasons)
         data = self._told(call, decided, ruling) | ({} if approval is None else {"approval": approval})
+        data |= {"protected": taken} if taken else {}
         called = Event("tool.called", data, subject=f"{self.message.id}.{step}")
         deciding = [call.labels[name] for name in call.tool.decisive if name in call.labels]
-        return Allowed(
-            _rendered(call) if self.network.guarded else call.arguments,
-            call.label,
-            (*endorsed, called),
-            join_all([NOTHING, *deciding]),
-        )
+        return Allowed(call, (*endorsed, called), join_all([NOTHING, *deciding]))
+
+    def refused(self, step: str, call: Wanted, decided: TrustLabel, *reasons: str) -> Denied:
+        """The error to raise for a call that no policy forbids, and that may not be made nevertheless."""
+        ruling = Ruling(Verdict.DENY, (), (), self.endorser.policy.version)
+        return self._denied(step, call, decided, ruling, reasons)
+
+    def _leaving(self, step: str, call: Wanted, decided: TrustLabel) -> tuple[Wanted, Mapping[str, Sequence[str]]]:
+        """The call as it may leave, and the kinds of what was taken out, by argument. Raises Denied, ToolFailed."""
+        found = leaving(call, self.shield)
+        if found.refused:
+            raise self.refused(step, call, decided, *found.refused)
+        if found.kinds:
+            checked(found.call)
+        return found.call, found.kinds
 
     def _endorsed(self, step: str, call: Wanted) -> tuple[Wanted, tuple[Event, ...]]:
         """The call with those arguments raised whose type is closed and which policies endorse, by name."""
@@ -115,8 +130,7 @@ class Mediator:
         try:
             await self.permit(call.tool)
         except Unauthorized as error:
-            ruling = Ruling(Verdict.DENY, (), (), self.endorser.policy.version)
-            denied = self._denied(step, call, decided, ruling, (f"{error.principal} may not use it",))
+            denied = self.refused(step, call, decided, f"{error.principal} may not use it")
             raise Denied(str(error), denied.event, call.label) from error
 
     def _ruling(self, call: Wanted, decided: TrustLabel) -> Ruling:
@@ -149,7 +163,12 @@ class Mediator:
             self.message.id,
             "approval",
             f"May {self.role.agent.name!r} do what this text says?",
-            {"agent": self.role.agent.name, "tool": "open", "arguments": {"text": text}},
+            {
+                "agent": self.role.agent.name,
+                "tool": "open",
+                "arguments": {"text": text},
+                "trust": {"text": label.integrity.name.lower()},
+            },
             label,
             binding=self._of_text(text, label, expires),
             expires=expires,
@@ -177,6 +196,8 @@ class Mediator:
         if answer.verdict is Decided.REJECTED:
             if answer.by == "clock" and asks is not None and asks.on_timeout is OnTimeout.FAIL:
                 raise Rejected(f"nobody answered {question.text!r} in time", fails=True)
+            if answer.by == "bound" and self._shows(call, decided):
+                raise TurnStopped(answer.reason)
             said = f"{answer.by} rejected it"
             denied = self._denied(step, call, decided, ruling, (said,))
             raise Denied(f"{said}: {answer.reason}" if answer.reason else said, denied.event, call.label)
@@ -189,6 +210,11 @@ class Mediator:
         checked(edited)
         return question.id, edited
 
+    def _shows(self, call: Wanted, decided: TrustLabel) -> bool:
+        """Whether being told that no approvals are left would tell the agent what strangers did: use them up, or not."""
+        ours = Integrity.UNTRUSTED not in (decided.integrity, call.label.integrity)
+        return ours and self.network.bounds.approvals > 0
+
     def _question(self, step: str, call: Wanted, ruling: Ruling, asks: Interceptor | None) -> Question:
         agent, tool = self.role.agent.name, call.tool
         lasts = _HOLDS + (asks.timeout or 0 if asks else 0)
@@ -197,16 +223,14 @@ class Mediator:
             "agent": agent,
             "tool": tool.name,
             "effect": tool.effect.value,
-            "arguments": dict(call.arguments),
+            **call.facts(),
         }
-        if ruling.verdict is Verdict.ASK:
-            facts |= {
-                "why": list(ruling.reasons),
-                "trust": {name: label.integrity.name.lower() for name, label in call.labels.items()},
-                "sources": {name: list(sources) for name, sources in call.sources.items() if sources},
-                "confidential": {name: words for name, label in call.labels.items() if (words := _confidential(label))},
-                "policy": ruling.version,
-            }
+        if names := reveals(call, self.shield):
+            facts["reveals"] = list(names)
+        why = list(ruling.reasons) if ruling.verdict is Verdict.ASK else []
+        if asks is not None:
+            why.append(f"the manifest asks a person before tool {asks.name!r}")
+        facts |= {"why": why, "policy": ruling.version}
         return Question(
             f"{self.message.id}.{step}",
             self.message.run,
@@ -220,6 +244,7 @@ class Mediator:
             binding=self._bound(call, ruling.version, expires),
             expires=expires,
             most=self.network.bounds.approvals if asks is None else None,
+            takes=takes(tool, tokens=self.shield.protects is not None),
         )
 
     def _check(self, step: str, call: Wanted, decided: TrustLabel, ruling: Ruling, answer: Decision) -> None:
@@ -233,7 +258,8 @@ class Mediator:
         raise self._denied(step, call, decided, ruling, (reason,))
 
     def _bound(self, call: Wanted, version: str, expires: str) -> str:
-        return binding(call.tool.name, call.arguments, call.labels, version=version, expires=expires)
+        names = reveals(call, self.shield)
+        return binding(call.tool.name, call.arguments, call.labels, version=version, expires=expires, reveals=names)
 
     # --- on record ----------------------------------------------------------------------------------------------------
 
@@ -249,36 +275,3 @@ class Mediator:
         told: dict[str, Any] = facts_to_json(self._facts(call, decided), ruling)
         sources = {name: list(sources) for name, sources in call.sources.items() if sources}
         return told | {"arguments": digest(dict(call.arguments)), "sources": sources}
-
-
-def _confidential(label: TrustLabel) -> list[str]:
-    """What a person should know of who may see it: nothing, for what anybody here may."""
-    level = [] if label.confidentiality <= Confidentiality.INTERNAL else [label.confidentiality.name.lower()]
-    return [*level, *sorted(label.categories)]
-
-
-def _rendered(call: Wanted) -> Mapping[str, Any]:
-    """The arguments as they are handed over: what strangers wrote goes out inert, where it does not decide what happens."""
-    if call.tool.effect is not Effect.EGRESS:
-        return call.arguments
-    decisive = set(call.tool.decisive)
-    return {
-        name: _inert(value, "; ".join(call.sources.get(name, ())) or "untrusted")
-        if name not in decisive and call.labels[name].integrity is Integrity.UNTRUSTED
-        else value
-        for name, value in call.arguments.items()
-    }
-
-
-def _inert(value: Any, source: str) -> Any:
-    match value:
-        case str():
-            from stemma.guard.text import inert  # few calls hand on what strangers wrote
-
-            return inert(value, source)
-        case Mapping():
-            return {key: _inert(item, source) for key, item in value.items()}
-        case list():
-            return [_inert(item, source) for item in value]
-        case _:
-            return value

@@ -37,12 +37,15 @@ from stemma.network.speaker import Said, Speaker
 from stemma.network.state.window import TooLong
 from stemma.network.toolcaller import ToolCaller
 from stemma.network.tools.tool import Tool, ToolFailed, TurnStopped
-from stemma.network.turn import FROM_MODEL, NoAnswer, Reply, Unusable, as_said, value_of
+from stemma.network.turn import FROM_MODEL, NoAnswer, Reply, Unusable, as_said, fitting, value_of
 from stemma.network.wanted import Wanted, carried, wanted
 
 if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
     from pydantic_ai.messages import ModelRequest, ToolCallPart
     from pydantic_ai.tools import ToolDefinition
+
+_A_TEXT = {"pattern": r"\S"}
+"""What a person may write in the place of an answer without a schema: anything but nothing."""
 
 
 class Surroundings(Protocol):
@@ -74,8 +77,14 @@ class Surroundings(Protocol):
     async def actor(self, run: str) -> str:
         """Who asked for the task."""
 
+    async def late(self, run: str) -> bool:
+        """Whether a message of the run had no answer when its time was up."""
+
     def shield(self, network: Network) -> Shield:
-        """What stands at the network's entry."""
+        """What stands at the network's entry and exits."""
+
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function returns that blocks."""
 
     @property
     def clock(self) -> Clock: ...
@@ -120,12 +129,12 @@ class Turn:
         tools = await self._tools()
         acts = self.network.guarded and any(tool.acts for tool in tools.values())
         self._endorser = await self._may_endorse(acts=acts)
+        around, shield = self.around, self.around.shield(self.network)
         mediator = Mediator(
-            self.message, self.network, self.role, self._endorser, self.around.clock, self.around.decision, self._permit
+            self.message, self.network, self.role, self._endorser, around.clock, shield, around.decision, self._permit
         )
-        shield = self.around.shield(self.network)
         self._caller = ToolCaller(
-            self.message, self.network, self.role, self.journal, mediator, shield, self.around.decision
+            self.message, self.network, self.role, self.journal, mediator, shield, around.decision, around.in_thread
         )
         if self.role.agent.calls is not None:
             return await self._call_only(tools[self.role.agent.calls])
@@ -233,11 +242,13 @@ class Turn:
             label=answer.label,
             facts={"agent": self.role.agent.name, "answer": answer.value},
             value=answer.value,
+            takes=_A_TEXT if self.role.output_schema is None else self.role.output_schema,
             decision=self.around.decision,
         )
         if passed is answer.value:
             return answer
-        fits = value_of(self.role, as_said(passed))
+        # Its JSON is the value, whatever that is: of a text that the schema asks for, too.
+        fits = value_of(self.role, as_said(passed)) if self.role.output_schema is None else fitting(self.role, passed)
         if isinstance(fits, Unusable):
             raise NoAnswer(f"what a person wrote in its place can not be used: {fits.reason}")
         return Answer(fits, answer.label)
@@ -284,6 +295,9 @@ class Turn:
     async def _call(
         self, step: str, tool: Tool, wanting: Callable[[], Wanted], decided: TrustLabel
     ) -> Mapping[str, Any]:
+        if self.network.guarded and tool.acts and not tool.labelled and await self.around.late(self.message.run):
+            # A stranger who keeps one agent waiting chooses what the others see: an answer, or that there is none.
+            decided = replace(decided, integrity=Integrity.UNTRUSTED)
         done = await self._caller.call(step, tool, wanting, decided)
         self._calls += 1
         return done

@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stemma.core.trust import TRUSTED, Integrity, TrustLabel, join_all
+from stemma.core.trust import TRUSTED, Confidentiality, Integrity, TrustLabel, join_all
 from stemma.guard.handles import Filled, UnknownHandle
+from stemma.guard.text import TOKEN, inert
 from stemma.network.message import NOTHING, Part
 from stemma.network.quarantine import Sight
 from stemma.network.tools.invoking import check_arguments
-from stemma.network.tools.tool import Tool, ToolFailed
+from stemma.network.tools.tool import Effect, Tool, ToolFailed
 
 _SAY_NOTHING = {"title", "description", "default", "examples"}
 """What a JSON schema may say of a value without limiting it."""
+
+_A_TOKEN = "(?i)pii_[a-z0-9-]+_[a-z2-7]+"
+"""A token, as the engine that matches a schema's expressions reads it; see `TOKEN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,26 @@ class Wanted:
         """The join of all that is handed over."""
         return join_all([NOTHING, *self.labels.values()])
 
+    def facts(self) -> dict[str, Any]:
+        """What a person who decides about it is told: each argument, whether to trust it, where it is from, who may see it."""
+        return {
+            "arguments": dict(self.arguments),
+            "trust": {name: label.integrity.name.lower() for name, label in self.labels.items()},
+            "sources": {name: list(sources) for name, sources in self.sources.items() if sources},
+            "confidential": {name: words for name, label in self.labels.items() if (words := _confidential(label))},
+        }
+
     def edited(self, arguments: Mapping[str, Any]) -> "Wanted":
         """The call with what a person wrote in the place of arguments."""
         same = {name for name, value in arguments.items() if name in self.arguments and self.arguments[name] == value}
         labels = {name: self.labels[name] if name in same else TRUSTED for name in arguments}
         return Wanted(self.tool, arguments, labels, {name: self.sources.get(name, ()) for name in same})
+
+
+def _confidential(label: TrustLabel) -> list[str]:
+    """What a person should know of who may see it: nothing, for what anybody here may."""
+    level = [] if label.confidentiality <= Confidentiality.INTERNAL else [label.confidentiality.name.lower()]
+    return [*level, *sorted(label.categories)]
 
 
 def wanted(tool: Tool, arguments: Mapping[str, Any], sight: Sight) -> Wanted:
@@ -102,9 +121,61 @@ def decisive(call: Wanted) -> tuple[str, ...]:
     return tuple(names)
 
 
+def handed_over(call: Wanted) -> Mapping[str, Any]:
+    """The arguments as they are handed over: what strangers wrote goes out inert, where it does not decide what happens."""
+    if call.tool.effect is not Effect.EGRESS:
+        return call.arguments
+    decisive = set(call.tool.decisive)
+    return {
+        name: _inert(value, "; ".join(call.sources.get(name, ())) or "untrusted")
+        if name not in decisive and call.labels[name].integrity is Integrity.UNTRUSTED
+        else value
+        for name, value in call.arguments.items()
+    }
+
+
+def _inert(value: Any, source: str) -> Any:
+    match value:
+        case str():
+            return inert(value, source)
+        case Mapping():
+            return {key: _inert(item, source) for key, item in value.items()}
+        case list():
+            return [_inert(item, source) for item in value]
+        case _:
+            return value
+
+
 def checked(call: Wanted) -> None:
     """Raises ToolFailed for arguments that do not fit; its message may quote them, and carries their label."""
     try:
         check_arguments(call.tool, call.arguments)
     except ToolFailed as failure:
+        if _fits_but_for_tokens(call):
+            return  # the tool gets what stands behind them, which is checked when it is there
         raise ToolFailed(str(failure), label=call.label) from failure
+
+
+def takes(tool: Tool, *, tokens: bool) -> dict[str, Any]:
+    """The JSON schema of what a person may write in the place of its arguments: with `tokens`, those too where it may be handed
+    what is behind them.
+    """
+    parameters = {**tool.parameters, "type": "object"}
+    if tokens and tool.clearance is not None:
+        token = {"type": "string", "pattern": _A_TOKEN}
+        given = tool.parameters.get("properties", {})
+        parameters["properties"] = {name: {"anyOf": [schema, token]} for name, schema in given.items()}
+    return parameters
+
+
+def _fits_but_for_tokens(call: Wanted) -> bool:
+    tool, has_token = call.tool, TOKEN.search
+    tokens = [name for name, value in call.arguments.items() if isinstance(value, str) and has_token(value)]
+    if tool.clearance is None or not tokens:
+        return False
+    anything = {**tool.parameters.get("properties", {}), **{name: {} for name in tokens}}
+    try:
+        check_arguments(replace(tool, parameters={**tool.parameters, "properties": anything}), call.arguments)
+    except ToolFailed:
+        return False
+    return True

@@ -7,21 +7,16 @@ others.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeVar
 
-from stemma.core.errors import StemmaError, StoreError
+from stemma.core.errors import StemmaError
 from stemma.network.caller import ModelCaller
 from stemma.network.claiming import Delivery
 from stemma.network.custody import (
     give_back,
-    give_back_broken,
-    give_back_unbroken,
-    holder_of,
-    in_hands_of,
     owners,
     uncount,
 )
@@ -31,6 +26,7 @@ from stemma.network.ending import ending
 from stemma.network.endorser import Endorser
 from stemma.network.equipment import Equipment
 from stemma.network.exchange import RunExchange
+from stemma.network.hands import Hands
 from stemma.network.inbox import Posted
 from stemma.network.journal import Journal, Superseded, steps_of
 from stemma.network.message import MessageStatus, Part, PartKind
@@ -69,14 +65,11 @@ class Worker:
         self._settings = settings
         self._durable = Durable(rooms.scope.store)
         self._runs: dict[str, tuple[Run, bool]] = {}
-        self._working: dict[str, _Work] = {}
-        self._strays: set[str] = set()
         self._outcomes: dict[str, asyncio.Future[Outcome]] = {}
         self._items = count(1)
         self._stop: Callable[[], None] = lambda: None
         self._hurry: Callable[[], None] = lambda: None
         self._told_to_stop = False
-        self._cut_off = False
 
     def serve(self, until: "Callable[[Worker], Any]") -> None:
         """Works until the coroutine function `until`, called with this worker, comes back, or `stop` is called."""
@@ -141,6 +134,7 @@ class Worker:
             serves=self._settings.serves,
             batch=self._settings.batch,
         )
+        self._hands = Hands(self._dispatch, patient=self._settings.patient)
         _log.info("worker %s started", self._durable.executor)
         self._hurry = hurry
         async with AsyncExitStack() as life:
@@ -155,7 +149,7 @@ class Worker:
                 await asyncio.wait({work, ends, *watch}, return_when=asyncio.FIRST_COMPLETED)
                 if ends.done():
                     _log.info("worker %s takes on nothing more", self._durable.executor)
-                    await self._finish_turns()
+                    await self._hands.finish_turns(self._settings.grace)
             finally:
                 self._stop = self._hurry = lambda: None  # the loop is about to be closed
                 for task in (work, ends, *watch):
@@ -176,9 +170,10 @@ class Worker:
             if loop.time() >= rarely:
                 rarely = loop.time() + _RARELY
                 await dispatch.look()
-                await self._reconcile()
+                await self._hands.reconcile()
+                await self._tell_ended(self._outcomes.keys() - self._hands.ids)
             elif self._durable.has_peers:
-                await dispatch.look_abroad(self._working)
+                await dispatch.look_abroad(self._hands.working)
             await set_within(dispatch.wake, pause)
 
     async def _keep_taking_over(self) -> None:
@@ -198,7 +193,7 @@ class Worker:
                 continue
             put_off = 0
             try:
-                await self._durable.in_thread(self._rooms.alarms.look)
+                await self._durable.in_thread(self._rooms.watch.look)
             except Exception:  # noqa: BLE001 - told; nothing that is decided hangs on it, and it looks at the same again
                 _log.exception("the watch over alarms could not look")
 
@@ -218,47 +213,9 @@ class Worker:
                 return 0
             return written(self._rooms.scope, lambda transaction: give_back(transaction, owner))
 
-    async def _reconcile(self) -> None:
-        """Makes what is in hand here and what the store says is in these hands the same.
-
-        What the store no longer says was cancelled, buried or taken away: it is cut off. What only the store says got lost
-        between two transactions, with a connection perhaps: it is put back. Either has to be seen twice, since both change
-        while they are compared.
-        """
-        before = self._in_hand()
-        kept = await self._dispatch.read(lambda connection: in_hands_of(connection, self._dispatch.owner))
-        strays, self._strays = self._strays, before ^ kept
-        twice = strays & self._strays
-        for id in twice & self._working.keys() - kept:
-            self._working[id].task.cancel()
-        lost = twice - self._in_hand() - before
-        if lost:
-            _log.warning("%s was not in hand any more, and is put back", ", ".join(sorted(lost)))
-            await self._dispatch.writer.write(lambda tx: give_back_unbroken(tx, lost, self._dispatch.owner), alone=True)
-            self._dispatch.wake.set()
-        await self._tell_ended(self._outcomes.keys() - self._in_hand())
-
-    def _in_hand(self) -> set[str]:
-        return {*self._dispatch.slots.ids, *self._dispatch.run_slots.ids}
-
-    async def _finish_turns(self) -> None:
-        """Lets turns end that do not wait for people; what they lead to waits in inboxes for others."""
-        self._dispatch.closed = True
-        until = asyncio.get_running_loop().time() + self._settings.grace
-        while self._dispatch.slots.taken and (left := until - asyncio.get_running_loop().time()) > 0:
-            tasks = {one.task for id, one in self._working.items() if id != one.run}
-            if not tasks:
-                break
-            await asyncio.wait(tasks, timeout=min(left, 0.2), return_when=asyncio.FIRST_COMPLETED)
-
     async def _put_down(self) -> None:
         """Leaves what is still in hand to others."""
-        self._cut_off = True
-        tasks = [one.task for one in self._working.values()]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._hands.put_down()
         for run, waiting in self._outcomes.items():
             if not waiting.done():
                 waiting.set_exception(WorkerStopped(f"the worker was stopped before run {run!r} had ended"))
@@ -275,7 +232,7 @@ class Worker:
         if begun is None:
             raise LeftUnfinished  # begun again by the engine without having been claimed: whoever claims it goes on
         try:
-            return await self._worked(run_id, run_id, self._play(*begun))
+            return await self._hands.worked(run_id, run_id, self._play(*begun))
         finally:
             self._dispatch.freed(self._dispatch.run_slots, run_id)
 
@@ -296,7 +253,7 @@ class Worker:
         )
         known = {name: Part(PartKind.DATA, name, run.request[name], label) for name, label in network.inputs.items()}
         task = Task(run.id, run.id, network, known, exchange)
-        outcome, last = await ending(task, network, dispatch, run)
+        outcome, last = await ending(task, network, dispatch, run, self._rooms.shield(network))
         ended = await dispatch.writer.write(
             lambda tx: end_run(tx, run.id, outcome, owner=dispatch.owner, last=last), about=run.id
         )
@@ -324,13 +281,12 @@ class Worker:
         self._durable.spawn(self._turn(delivery))
 
     def _drop(self, message_id: str) -> None:
-        if (working := self._working.get(message_id)) is not None:
-            working.task.cancel()
+        self._hands.drop(message_id)
 
     async def _turn(self, delivery: Delivery) -> None:
         reply: Reply | None = None
         try:
-            reply = await self._worked(delivery.message.id, delivery.message.run, self._take(delivery))
+            reply = await self._hands.worked(delivery.message.id, delivery.message.run, self._take(delivery))
         finally:
             # Before anybody hears of the answer: whoever waits for it may send the next message to the same slot.
             self._dispatch.freed(self._dispatch.slots, delivery.message.id)
@@ -345,59 +301,3 @@ class Worker:
         done = dict(delivery.steps)
         journal = Journal(dispatch.writer, message.id, message.run, dispatch.owner, done, delivery.spent)
         return await Turn(delivery, network, role, journal, equipment).take()
-
-    # --- workflows ----------------------------------------------------------------------------------------------------
-
-    async def _worked(self, id: str, run: str, work: Coroutine[Any, Any, Result]) -> Result | None:
-        """The result of `work`; None when it was cut off because its run has ended, or its message was taken away.
-
-        What breaks is given back for another try where the worker is patient, and ends the worker where it is not.
-        """
-        task = asyncio.ensure_future(work)
-        self._working[id] = working = _Work(run, task)
-        try:
-            await asyncio.wait({task})
-            return task.result()
-        except (Superseded, asyncio.CancelledError) as gone:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
-            await self._gone(id, run, gone)
-            return None
-        except StoreError:
-            raise
-        except Exception as error:  # noqa: BLE001 - raised again, or given back with its reason
-            await self._broken(id, run, error)
-            return None
-        finally:
-            if self._working.get(id) is working:
-                del self._working[id]
-
-    async def _gone(self, id: str, run: str, why: BaseException) -> None:
-        """Comes back when nothing is left to do about what was cut off."""
-        if self._cut_off:
-            raise LeftUnfinished from why
-        holder = await self._dispatch.read(lambda connection: holder_of(connection, id))
-        if holder == self._dispatch.owner and isinstance(why, Superseded):
-            # It is in these hands, and what it hangs on is not: its run waits for a message that was cancelled, say.
-            await self._broken(id, run, why)
-        elif holder is not None:
-            raise LeftUnfinished from why
-
-    async def _broken(self, id: str, run: str, error: Exception) -> None:
-        if not self._settings.patient:
-            raise error
-        _log.error("%s broke and is given back", id, exc_info=error)
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        again = await self._dispatch.writer.write(
-            lambda tx: give_back_broken(tx, id, self._dispatch.owner, reason), about=run, alone=True
-        )
-        self._dispatch.wake.set()
-        if again:
-            raise LeftUnfinished from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    run: str
-    task: asyncio.Task[Any]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemma.core.errors import InvalidInput, Refused
-from stemma.guard.text import Protection, Treatment, protect, secrets
+from stemma.core.errors import InvalidInput
+from stemma.guard.text import Blocked, Protection, Treatment, protect, secrets
 
 KEY = "AKIA" + "QWERTYUIOPASDFGH"
 MAIL = {"email": Treatment.REDACT}
@@ -45,10 +45,17 @@ def test_each_kind_has_its_own_treatment() -> None:
 
 def test_a_blocked_kind_refuses_the_whole() -> None:
     """One find of a blocked kind refuses the value, and names kind and place, never the words."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Blocked) as refused:
         protect({"a": ["ok", "bob@x.com"]}, Protection({"email": Treatment.BLOCK}))
     assert refused.value.reasons == ("email in /a/1 is not let through",)
+    assert refused.value.kinds == ("email",)
     assert "bob" not in str(refused.value)
+
+
+def test_a_field_of_something_larger_is_known_by_its_path() -> None:
+    """What stands at a path is treated as the field that it is, and found there."""
+    done = protect("Ada", Protection(fields={"customer.name": Treatment.REDACT}), path="/customer/name")
+    assert (done.value, done.findings[0].path) == ("[redacted name]", "/customer/name")
 
 
 def test_secrets_are_treated_together_or_one_by_one() -> None:

@@ -6,10 +6,12 @@ from stemma.guard.text.finding import Finding
 from stemma.guard.text.inert import inert
 from stemma.guard.text.inspection import Inspection, Limits, inspect
 from stemma.guard.text.personal import personal
-from stemma.guard.text.protection import Protected, Protection, Tokens, Treatment, protect
+from stemma.guard.text.protection import TOKEN, Blocked, Protected, Protection, Tokens, Treatment, protect
 from stemma.guard.text.secrets import secrets
 
 __all__ = [
+    "TOKEN",
+    "Blocked",
     "Cleaned",
     "Finding",
     "Inspection",

@@ -1,7 +1,7 @@
 """What becomes of personal data and secrets in a value: by kind for what has a form, by field for what has none."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -14,6 +14,11 @@ from stemma.guard.text.secrets import secrets
 SECRET = "secret"
 """Every kind that `secrets` finds, where a protection does not name it by itself."""
 
+TOKEN = re.compile(
+    r"(?<![A-Za-z0-9])pii_(?P<kind>[a-z0-9-]{1,64})_(?P<body>[a-z2-7]{34,})(?![A-Za-z0-9])", re.IGNORECASE
+)
+"""What a token looks like, in any case of letters: it survives JSON, Markdown, URLs and models that shout."""
+
 _FIELD = re.compile(r"[\w -]+(?:\.[\w -]+)*")
 _SEPARATORS = re.compile(r"[\s_-]+")
 
@@ -25,6 +30,14 @@ class Treatment(StrEnum):
     TOKENISE = "tokenise"  # replaced by a token, which the vault turns back
     BLOCK = "block"  # the whole value is refused
     KEEP = "keep"
+
+
+class Blocked(Refused):
+    """A value with finds in it that are to be blocked, of these `kinds`."""
+
+    def __init__(self, what: str, reasons: Sequence[str], kinds: Sequence[str]) -> None:
+        self.kinds = tuple(kinds)
+        super().__init__(what, reasons)
 
 
 class Tokens(Protocol):
@@ -88,11 +101,12 @@ class Protected:
     findings: tuple[Finding, ...]
 
 
-def protect(value: Any, protection: Protection, tokens: Tokens | None = None) -> Protected:
+def protect(value: Any, protection: Protection, tokens: Tokens | None = None, *, path: str = "") -> Protected:
     """`value`, a text or a JSON value, with every find treated as `protection` says, in keys of objects too.
 
-    What is protected already stays as it is. Raises Refused when a find is to be blocked, NotConfigured when personal data
-    is to be looked for without Presidio, InvalidInput when it is to be tokenised without `tokens`, or nested too deep.
+    `path` says which field of something larger it is. What is protected already stays as it is. Raises Blocked when a find is
+    to be blocked, NotConfigured when personal data is to be looked for without Presidio, InvalidInput when it is to be
+    tokenised without `tokens`, or nested too deep.
 
     >>> protect({"name": "Ada", "n": 1}, Protection(fields={"name": Treatment.REDACT})).value
     {'name': '[redacted name]', 'n': 1}
@@ -100,9 +114,11 @@ def protect(value: Any, protection: Protection, tokens: Tokens | None = None) ->
     for _ in nodes(value):  # refuses what is nested too deep, before anything is done
         pass
     work = _Protecting(protection, tokens)
-    done = work.whole(value, "")
+    done = work.whole(value, path)
     if work.blocked:
-        raise Refused("the text" if isinstance(value, str) else "the value", work.blocked)
+        reasons = [f"{kind} {f'in {at}' if at else 'in it'} is not let through" for kind, at in work.blocked]
+        kinds = dict.fromkeys(kind for kind, _ in work.blocked)
+        raise Blocked("the text" if isinstance(value, str) else "the value", reasons, list(kinds))
     return Protected(done, tuple(work.findings))
 
 
@@ -113,7 +129,7 @@ class _Protecting:
         self._personal = protection.looks_for_personal
         self._secret = protection.looks_for_secrets
         self.findings: list[Finding] = []
-        self.blocked: list[str] = []
+        self.blocked: list[tuple[str, str]] = []
 
     def whole(self, value: Any, path: str) -> Any:
         named = self._protection.of_field(path) if path else None
@@ -148,7 +164,7 @@ class _Protecting:
 
     def _treated(self, treatment: Treatment, kind: str, text: str, path: str) -> str:
         if treatment is Treatment.BLOCK:
-            self.blocked.append(f"{kind} {f'in {path}' if path else 'in it'} is not let through")
+            self.blocked.append((kind, path))
             return text
         if treatment is Treatment.REDACT:
             return f"[redacted {kind}]"

@@ -38,6 +38,9 @@ _ASSIGNED = re.compile(
     r"[\"']?\s{0,3}(?:[:=]|=>|:=|is)\s{0,3}(?:bearer |basic )?[\"'`]?(?P<value>[^\s\"'`,;<>(){}\[\]]{8,512})",
     re.IGNORECASE,
 )
+KINDS = (*(name.replace("_", "-") for name in _FORMS.groupindex), "assigned-secret")
+"""What can be found."""
+
 _LEAST_BITS = 3.0  # Shannon entropy a character; words are below, what a generator made is above
 _PLACEHOLDER = re.compile(
     r"(?:x{4,}|\*{3,}|\.{3}|example|changeme|placeholder|your[_-]|://|pii_|\$\{|redacted|none$|null$|true$)",

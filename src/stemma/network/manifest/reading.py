@@ -7,8 +7,6 @@ from stemma.core.labels import read_label
 from stemma.core.marked import Marked, near
 from stemma.core.trust import UNTRUSTED, TrustLabel
 from stemma.guard.text import Treatment
-from stemma.guard.text.personal import KINDS
-from stemma.guard.text.protection import SECRET
 from stemma.network.bounds import Bounds
 from stemma.network.manifest.agents import read_agent
 from stemma.network.manifest.checks import check
@@ -17,7 +15,7 @@ from stemma.network.manifest.manifest import INBOX, Manifest
 from stemma.network.manifest.people import read_interceptor
 from stemma.network.manifest.tools import read_tool
 from stemma.network.manifest.values import settled
-from stemma.network.protection import Protects
+from stemma.network.protection import KINDS, Protects
 
 _KEYS = (
     "network",
@@ -85,19 +83,27 @@ def _policies(node: Marked | None, folder: Path) -> Path | None:
 
 def _protects(node: Marked) -> Protects:
     """What becomes of personal data and secrets."""
-    keys = node.fields("protect", ("kinds", "fields", "tenant"))
-    known = (*KINDS, SECRET)
+    keys = node.fields("protect", ("kinds", "fields", "out", "tenant"))
     kinds = keys["kinds"].mapping("kinds") if "kinds" in keys else {}
-    for name, one in kinds.items():
-        if name not in known:
-            raise one.wrong(
-                f"there is no kind {name!r} of personal data{near(name, known)}; there are {', '.join(known)}"
-            )
     fields = keys["fields"].mapping("fields") if "fields" in keys else {}
+    out = keys["out"].mapping("out") if "out" in keys else {}
+    for name, one in kinds.items():
+        if name not in KINDS:
+            raise one.wrong(
+                f"there is no kind {name!r} of personal data{near(name, KINDS)}; there are {', '.join(KINDS)}"
+            )
+    for name, one in out.items():
+        if name not in KINDS and name not in fields:
+            known = (*KINDS, *fields)
+            raise one.wrong(
+                f"'out' names {name!r}, which is no kind, and not one of 'fields'{near(name, known)}; "
+                f"there are {', '.join(known)}"
+            )
     return Protects(
         {name: one.choice(f"kind {name!r}", Treatment) for name, one in kinds.items()},
         {name: one.choice(f"field {name!r}", Treatment) for name, one in fields.items()},
         keys["tenant"].text("tenant") if "tenant" in keys else "",
+        {name: one.choice(f"{name!r} of 'out'", Treatment) for name, one in out.items()},
     )
 
 

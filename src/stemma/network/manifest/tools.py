@@ -65,7 +65,7 @@ def _fields(node: Marked, what: str) -> dict[str, TrustLabel]:
 
 def _clearance(node: Marked, what: str) -> Clearance:
     """How confidential a text the tool may be handed."""
-    keys = node.fields(f"'clearance' of {what}", ("confidentiality", "categories"), required=("confidentiality",))
+    keys = node.fields(f"'clearance' of {what}", ("confidentiality", "categories"))
     label = read_label(node, TrustLabel(Integrity.UNTRUSTED))
     return Clearance(label.confidentiality, label.categories if "categories" in keys else frozenset())
 

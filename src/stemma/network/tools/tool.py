@@ -11,6 +11,7 @@ from stemma.core.errors import StemmaError
 from stemma.core.trust import UNTRUSTED, Confidentiality, TrustLabel
 from stemma.guard.ruling import Clearance
 from stemma.network.run import RunStatus
+from stemma.network.tools.schema import ArgumentSchema
 from stemma.network.wire import Cleared, Label
 
 
@@ -125,14 +126,9 @@ class Tool:
         return self.effect is Effect.READ or self.idempotent
 
     @cached_property
-    def schema(self) -> Any:
-        """The validator of `parameters`: making it takes as long as using it."""
-        from jsonschema import Draft202012Validator  # 50 ms to import, and few agents call tools
-        from jsonschema.validators import validator_for
-        from referencing import Registry
-
-        # An empty registry: left to itself, the validator would fetch a schema's remote references.
-        return validator_for(self.parameters, default=Draft202012Validator)(self.parameters, registry=Registry())
+    def schema(self) -> ArgumentSchema:
+        """What `parameters` say, to be held against arguments."""
+        return ArgumentSchema(self.parameters)
 
 
 ToolKind: TypeAlias = Literal["python", "files", "http", "mcp", "code"]
