@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,6 +48,8 @@ class Policy:
     _parsed: PolicySet
     _uses: Mapping[str, Mapping[str, Kind]]
     """By policy, the arguments that it looks at."""
+    _looks: dict[str, Mapping[str, Kind]] = field(default_factory=dict)
+    """By tool, what `looks_at` found."""
 
     @classmethod
     def load(cls, folder: Path | None) -> Self:
@@ -99,7 +101,10 @@ class Policy:
 
     def looks_at(self, tool: str) -> Mapping[str, Kind]:
         """The arguments of a tool that policies speak of, each with the type they take it for."""
-        return merged(use for one in self.statements if one.tool in (None, tool) for use in self._uses[one.id].items())
+        if tool not in self._looks:
+            uses = (self._uses[one.id] for one in self.statements if one.tool in (None, tool))
+            self._looks[tool] = merged(use for of in uses for use in of.items())
+        return self._looks[tool]
 
     def _call(self, facts: CallFacts) -> Ruling:
         if facts.effect not in EFFECTS:
