@@ -110,7 +110,7 @@ def test_a_program_gets_a_new_token_as_json(governed: Terminal) -> None:
 
 def test_roles_are_listed_and_defined(governed: Terminal) -> None:
     """Built-in ones with what they allow, and one's own beside them."""
-    assert [one["name"] for one in governed("access", "roles", "--json").json][:2] == ["viewer", "author"]
+    assert [one["name"] for one in governed("access", "roles", "--json").json][:3] == ["viewer", "auditor", "author"]
     ran = governed("access", "roles", "--define", "scribe", "--allow", "write memories:/desk", "--allow", "read *")
     assert ran.out == "scribe\n    write memories:/desk\n    read *\n"
     assert "approve prompts:/*" in governed("access", "roles").out
@@ -138,6 +138,8 @@ def test_lost_access_is_recovered_by_whoever_has_the_key(
         assert "set STEMMA_KEYS to the folder that holds it" in governed("access", "recover").told(1)
     monkeypatch.setenv("STEMMA_TOKEN", governed("access", "recover").out.strip())
     assert governed("access", "add", "user:bea").code == 0
+    assert "may not read audit:/" in governed("audit", "tail").told(1)
+    assert governed("access", "grant", "user:eve", "auditor").code == 0
     assert governed("audit", "tail", "--kind", "access.recovered", "--json").json[0]["actor"] == "user:eve"
 
 

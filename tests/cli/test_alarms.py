@@ -51,6 +51,18 @@ def test_scan_raises_what_ended_tasks_show(alarmed: Terminal) -> None:
     assert "not looked at" not in alarmed("alarms", "ls").err
 
 
+def test_a_run_tells_the_alarms_of_its_tasks_when_they_have_ended(terminal: Terminal) -> None:
+    """Nobody has to scan: the command that ran them looks, says how many there are in one line, and where to see them."""
+    terminal.write("note.json", stemma.Prompt("Which topic?\n\n- card\n- loan").canonical)
+    agents = "agents: {clerk: {prompt: note.json, reads: [ticket], writes: note}}"
+    terminal.write("stemma.yaml", f"network: desk\ninputs: [ticket]\n{agents}\npipeline: [clerk]\n")
+    ran = terminal("run", "--set", f"ticket={HOSTILE}")
+    assert "1 alarm; see them with: stemma alarms ls" in ran.err
+    assert "not looked at" not in terminal("alarms", "ls").err
+    assert "alarm" not in terminal("run", "--set", "ticket=I lost my card").err
+    assert terminal("run", "--new", "--set", f"ticket={HOSTILE}", "--json").json["alarms"] == 1
+
+
 def test_alarm_is_shown_with_its_way_and_inert_texts(alarmed: Terminal) -> None:
     """Who gave what to whom, the text of it with no link that a terminal would follow, and what was stopped."""
     [alarm] = alarmed("alarms", "ls", "--json").json

@@ -11,6 +11,7 @@ from stemma.cli.options import Json, read_text
 from stemma.cli.output import columns_wide, note, print_json, print_table, say, tell
 from stemma.cli.witness import app as witness
 from stemma.core.errors import InvalidInput, NotConfigured
+from stemma.core.marked import near
 
 if TYPE_CHECKING:  # the database takes a fifth of a second to import, and help does without
     from stemma.ledger import Entry, PublicKey, Verification
@@ -22,6 +23,9 @@ app.add_typer(witness, name="witness")
 Key = Annotated[
     Path | None, typer.Option("--public-key", help="File with the public key to believe; this store's unless given.")
 ]
+
+
+_LOOKED_AT = 10_000  # entries among which a kind's right name is looked for
 
 
 @app.command()
@@ -100,6 +104,7 @@ def tail(
     """
     with stemma.open() as here:
         found = here.ledger.tail(n, kind=kind, subject=subject)
+        known = [] if found or kind is None else sorted({entry.kind for entry in here.ledger.tail(_LOOKED_AT)})
     if as_json:
         print_json([entry.to_json() for entry in found])
         return
@@ -108,7 +113,8 @@ def tail(
         for entry in found
     ]
     if not told:
-        note("there are no such entries; see all with: stemma audit tail")
+        meant = "" if kind is None or kind in known else f" of kind {kind!r}{near(kind, known)}"
+        note(f"there are no such entries{meant}; see all with: stemma audit tail")
         return
     if columns_wide() < 120:  # subjects are what people copy; the rest is in --json, or in a wider window
         print_table(("entry", "time", "kind", "subject"), [row[:4] for row in told], fold=True)
@@ -159,7 +165,7 @@ def export_(
 
     with stemma.open() as here:
         here.ledger.checkpoint()
-        made = export(here.store, file, public_key=here.public_key)
+        made = export(here.ledger.store, file, public_key=here.public_key)
     if as_json:
         print_json({"file": str(made.path), "entries": made.entries, "checkpoints": made.checkpoints})
     else:

@@ -61,7 +61,7 @@ def request_(
     from stemma.ledger.witnessed import last_cosigned, request
 
     with stemma.open() as here:
-        last = None if witness is None or since is not None else last_cosigned(here.store, _key(witness))
+        last = None if witness is None or since is not None else last_cosigned(here.ledger.store, _key(witness))
         made = request(here.ledger, since=since or 0 if last is None else last.checkpoint.size)
     try:
         file.write_text(made.to_text(), encoding="utf-8")
@@ -110,7 +110,7 @@ def add(
     from stemma.ledger.witnessed import add as added
 
     with stemma.open() as here:
-        signed = added(here.store, read_text(file), _key(witness))
+        signed = added(here.ledger.store, read_text(file), _key(witness))
     if as_json:
         print_json(_signed_json(signed))
     else:

@@ -2,8 +2,8 @@
 
 The question is put inside the transaction that does what is asked for, so that no path around a command or a page misses it.
 Resources are written like references: ``prompts:/support/triage``, ``candidates:/support/triage``, ``memories:/desk``,
-``networks:/desk``, ``tools:/desk/refund``, ``questions:/desk``, ``models:/embedded``, ``verdicts:/<digest>``,
-``workspace:/<run>``, ``vault:/<tenant>``, ``access:/tokens``.
+``networks:/desk``, ``runs:/desk``, ``tools:/desk/refund``, ``questions:/desk``, ``models:/embedded``, ``verdicts:/<digest>``,
+``workspace:/<run>``, ``vault:/<tenant>``, ``access:/tokens``, ``audit:/``.
 """
 
 from dataclasses import dataclass

@@ -4,12 +4,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
 
 from stemma.core.digests import digest
 from stemma.core.errors import Conflict, NotFound
+from stemma.core.marked import near
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
+from stemma.network.leave import may_read, may_read_run
 from stemma.network.message import Message, MessageStatus
 from stemma.network.run import RunStatus
 from stemma.store.schema import messages, runs, steps
@@ -29,7 +31,7 @@ class Letter:
 
 
 class Letters:
-    """The messages of one store."""
+    """The messages of one store. Reading them raises Unauthorized for whoever may not read the runs that they are of."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -37,21 +39,41 @@ class Letters:
     def ls(
         self, *, status: MessageStatus | None = None, run: str | None = None, agent: str | None = None, limit: int = 50
     ) -> list[Letter]:
-        """The newest messages, newest first."""
+        """The newest messages, newest first. Raises NotFound for an agent to which none ever went."""
         query = select(messages).order_by(messages.c.seq.desc()).limit(limit)
         for column, wanted in ((messages.c.status, status), (messages.c.run, run), (messages.c.recipient, agent)):
             if wanted is not None:
                 query = query.where(column == str(wanted))
         with self._scope.read() as connection:
-            return [_letter(row) for row in connection.execute(query)]
+            may_read_run(self._scope, connection, run)
+            found = [_letter(row) for row in connection.execute(query)]
+            if agent is not None and not found:
+                _check_known(connection, agent, run)
+        return found
 
     def get(self, message_id: str) -> Letter:
-        """Raises NotFound."""
+        """The message of this id, or the only one whose id begins or ends so, which takes leave to read every run.
+
+        Raises NotFound.
+        """
         with self._scope.read() as connection:
-            return _letter(_row(connection, message_id))
+            row = _row(connection, self._whole(connection, message_id))
+            may_read(self._scope, connection, _network(row))
+            return _letter(row)
+
+    def _whole(self, connection: Connection, part: str) -> str:
+        if connection.execute(select(messages.c.id).where(messages.c.id == part)).first() is not None or not part:
+            return part
+        may_read(self._scope, connection)
+        either = or_(messages.c.id.startswith(part, autoescape=True), messages.c.id.endswith(part, autoescape=True))
+        found = list(connection.scalars(select(messages.c.id).where(either).order_by(messages.c.seq.desc()).limit(3)))
+        if len(found) > 1:
+            several = f"{', '.join(found[:2])}{' and more' if len(found) > 2 else ''}"
+            raise NotFound(f"there is no message {part!r}, and it could mean several: {several}; write more of its id")
+        return found[0] if found else part
 
     def inboxes(self) -> dict[str, dict[str, int]]:
-        """How many messages of each inbox wait, are worked on and are dead."""
+        """How many messages of each inbox wait, are worked on and are dead. Numbers alone, for which nobody is asked."""
         shown = [MessageStatus.WAITING.value, MessageStatus.RUNNING.value, MessageStatus.DEAD.value]
         query = (
             select(messages.c.inbox, messages.c.status, func.count())
@@ -75,7 +97,8 @@ class Letters:
         with self._scope.write() as transaction:
             connection = transaction.connection
             row = _row(connection, message_id)
-            transaction.require(Action.USE, f"networks:/{row.inbox.partition('/')[0]}")
+            transaction.require(Action.USE, f"networks:/{_network(row)}")
+            may_read(self._scope, connection, _network(row))  # it is given back as it then stands
             if row.status != MessageStatus.DEAD:
                 raise Conflict(f"message {message_id!r} is {row.status}, not dead; only dead letters are replayed")
             effect = connection.execute(
@@ -107,11 +130,24 @@ class Letters:
         return self.get(message_id)
 
 
+def _check_known(connection: Connection, agent: str, run: str | None) -> None:
+    """Raises NotFound where messages went to others, and never to that agent."""
+    query = select(messages.c.recipient).distinct().order_by(messages.c.recipient)
+    known = list(connection.scalars(query if run is None else query.where(messages.c.run == run)))
+    if known and agent not in known:
+        raise NotFound(f"no message went to {agent!r}{near(agent, known)}; there are messages to {', '.join(known)}")
+
+
 def _row(connection: Connection, message_id: str) -> Row[Any]:
     row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no message {message_id!r}; list messages with: stemma messages ls")
     return row
+
+
+def _network(row: Row[Any]) -> str:
+    name: str = row.inbox.partition("/")[0]
+    return name
 
 
 def _letter(row: Row[Any]) -> Letter:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from stemma.ledger.scope import Scope
 from stemma.models.encoders import Encoder
-from stemma.network.alarms import Alarms
+from stemma.network.alarms.watch import Watch
 from stemma.network.briefs import Briefs
 from stemma.network.fitness import Fitness, capabilities_of
 from stemma.network.network import Network
@@ -43,7 +43,7 @@ class Rooms:
     encoder: Encoder
     memories: Memories
     workspace: Workspace
-    alarms: Alarms
+    watch: Watch
     vault: Vault | None = None
 
     def fitness(self, network: Network) -> Fitness:
@@ -51,5 +51,5 @@ class Rooms:
         return Fitness(capabilities_of(network), self.encoder)
 
     def shield(self, network: Network) -> Shield:
-        """What stands at the network's entry."""
+        """What stands at the network's entry and exits."""
         return Shield(network.name, network.protects, self.vault)

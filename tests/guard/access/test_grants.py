@@ -73,7 +73,7 @@ def test_roles_of_ones_own_allow_what_they_say(ada: Caller, join: Joining) -> No
         (
             lambda access: access.grant("user:ada", "boss"),
             NotFound,
-            "there are viewer, author, reviewer, operator, custodian, admin",
+            "there are viewer, auditor, author, reviewer, operator, custodian, admin",
         ),
         (lambda access: access.grant("user:ada", "viewer", on="desk"), InvalidName, "resource pattern 'desk'"),
         (lambda access: access.issue("user:bea"), NotFound, "stemma access add user:bea"),

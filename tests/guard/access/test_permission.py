@@ -36,8 +36,9 @@ def test_a_pattern_covers_itself_or_all_below_its_folder(pattern: str, resource:
 
 @given(pattern=PATTERNS, resource=RESOURCES)
 def test_kinds_never_mix(pattern: str, resource: str) -> None:
-    """But for candidates, and for the star alone, nothing said of one kind holds for another."""
-    kinds = {resource.partition(":")[0], "prompts" if resource.startswith("candidates:") else ""}
+    """But for candidates of prompts, runs of networks, and the star alone, nothing said of one kind holds for another."""
+    kind = resource.partition(":")[0]
+    kinds = {kind, {"candidates": "prompts", "runs": "networks"}.get(kind, "")}
     if covers(pattern, resource) and pattern != "*":
         assert pattern.partition(":")[0] in kinds
 
@@ -71,12 +72,21 @@ def test_built_in_roles_keep_duties_apart() -> None:
     may = {role.name: [action.value for action in Action if role.allows(action, prompt)] for role in BUILT_IN.values()}
     assert may == {
         "viewer": ["read"],
+        "auditor": ["read"],
         "author": ["read", "write"],
         "reviewer": ["read", "approve"],
         "operator": ["read", "use"],
         "custodian": [],
         "admin": ["read"],
     }
+    readers = {
+        kind: [name for name, role in BUILT_IN.items() if role.allows(Action.READ, f"{kind}:/desk")] for kind in KINDS
+    }
+    assert readers["runs"] == ["auditor", "operator"]
+    assert readers["questions"] == ["auditor", "reviewer", "operator"]
+    assert readers["memories"] == ["auditor", "operator"]
+    assert readers["access"] == ["auditor", "admin"]
+    assert readers["audit"] == readers["vault"] == readers["workspace"] == ["auditor"]
     assert [role.name for role in BUILT_IN.values() if role.allows(Action.APPROVE, "vault:/shop")] == ["custodian"]
     assert [role.name for role in BUILT_IN.values() if role.allows(Action.GRANT, people)] == ["admin"]
 

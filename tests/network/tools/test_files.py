@@ -1,5 +1,6 @@
 """The confined folder: what agents do in it, and that nothing leads out of it."""
 
+import asyncio
 import os
 import stat
 import threading
@@ -11,11 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.network.tools.using import answer, used
+from tests.network.tools.using import answer, call_in, used
 
 from stemma.core.errors import InvalidInput
 from stemma.core.trust import UNTRUSTED
 from stemma.network.tools.confined import ConfinedFolder
+from stemma.network.tools.invoking import invoke
 from stemma.network.tools.tool import Effect, Tool, ToolFailed, ToolSpec
 
 OUT = ToolSpec("out", "files", {"folder": "reports"})
@@ -243,6 +245,47 @@ def test_folders_count_too(desk: Path) -> None:
     with pytest.raises(ToolFailed, match=r"'new/x.txt' is not written: its folder has 2 entries"):
         answer(spec, desk, "out_write", path="new/x.txt", text="x")
     assert not (desk / "reports/new").exists()
+
+
+def test_all_files_together_are_bounded(desk: Path) -> None:
+    """Neither many small files nor a few large ones fill the disk; what is replaced makes room, and another run has its own."""
+    spec = ToolSpec("out", "files", {"folder": "all", "max_bytes": 10, "max_total_bytes": 25, "per_run": True})
+    for name in ("a.txt", "b/c.txt"):
+        answer(spec, desk, "out_write", path=name, text="x" * 10)
+    with pytest.raises(ToolFailed, match=r"'d.txt' is not written: with it, all files would have more than 25 bytes"):
+        answer(spec, desk, "out_write", path="d.txt", text="x" * 6)
+    answer(spec, desk, "out_write", path="a.txt", text="x")
+    answer(spec, desk, "out_write", path="d.txt", text="x" * 10)
+    answer(spec, desk, "out_write", run="run_2", path="d.txt", text="x" * 10)
+    assert answer(spec, desk, "out_read", path="b/c.txt") == "x" * 10
+
+
+def test_the_number_of_files_is_bounded_however_deep_they_lie(desk: Path) -> None:
+    """Folders count, so that none hides more; a file that is there is still replaced."""
+    spec = ToolSpec("out", "files", {"folder": "many", "max_files": 4})
+    answer(spec, desk, "out_write", path="a/b/c.txt", text="x")
+    answer(spec, desk, "out_write", path="a/d.txt", text="x")
+    for path in ("e.txt", "a/b/f.txt", "g/h/i.txt"):
+        with pytest.raises(ToolFailed, match=r"is not written: there are 4 files and folders, and no more are allowed"):
+            answer(spec, desk, "out_write", path=path, text="x")
+    answer(spec, desk, "out_write", path="a/d.txt", text="y")
+    assert not (desk / "many/g").exists()
+
+
+def test_what_many_agents_write_at_once_keeps_to_the_bound(desk: Path) -> None:
+    """Each finds what the others have written."""
+    spec = ToolSpec("out", "files", {"folder": "race", "max_total_bytes": 50})
+
+    async def race(tools: Mapping[str, Tool]) -> list[Any]:
+        writes = [
+            invoke(tools["out_write"], {"path": f"{number}.txt", "text": "x" * 10}, call_in(desk), max_chars=1000)
+            for number in range(20)
+        ]
+        return await asyncio.gather(*writes, return_exceptions=True)
+
+    told = used(spec, desk, race)
+    assert sum(isinstance(one, ToolFailed) for one in told) == 15
+    assert sum(one.stat().st_size for one in (desk / "race").iterdir()) == 50
 
 
 def test_file_that_is_not_text(desk: Path) -> None:

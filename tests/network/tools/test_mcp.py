@@ -14,6 +14,7 @@ from tests.network.tools.using import answer, call_in, used
 from stemma.core.errors import InvalidInput, NotConfigured
 from stemma.core.trust import INTERNAL, UNTRUSTED
 from stemma.network.tools.invoking import invoke
+from stemma.network.tools.mcp import McpTools
 from stemma.network.tools.tool import Effect, Tool, ToolFailed, ToolSpec
 from stemma.network.tools.toolbox import Toolbox
 
@@ -66,7 +67,7 @@ def test_over_streams(tmp_path: Path) -> None:
             await ask("fail", reason="out of tea")
         with pytest.raises(ToolFailed, match=r"argument 'article' of tool 'docs_stock' cannot be used"):
             await ask("stock", article=3)
-        with pytest.raises(ToolFailed, match=r"answered with image/png; only text and JSON are passed on"):
+        with pytest.raises(ToolFailed, match=r"answered with image; only text and JSON are passed on"):
             await ask("picture")
 
         first = (await ask("who_am_i"))["pid"]
@@ -76,7 +77,20 @@ def test_over_streams(tmp_path: Path) -> None:
         assert first != second
         assert (await ask("who_am_i"))["pid"] == second
 
-    used(docs(), tmp_path, work)
+    used(docs(options={"tools": pins(tmp_path)}), tmp_path, work)
+
+
+def pins(folder: Path) -> Mapping[str, str]:
+    """Every tool of the server with its digest, as somebody pins them who has read what they say."""
+
+    async def offered() -> Mapping[str, str]:
+        server = McpTools(docs(), folder)
+        try:
+            return {name: offer.digest for name, offer in (await server.offers()).items()}
+        finally:
+            await server.close()
+
+    return asyncio.run(offered())
 
 
 def test_over_http(url: str, tmp_path: Path) -> None:

@@ -10,18 +10,21 @@ from stemma.ledger.authority import Action
 EVERYTHING = "*"
 KINDS = (
     "access",
+    "audit",
     "candidates",
     "memories",
     "models",
     "networks",
     "prompts",
     "questions",
+    "runs",
     "tools",
     "vault",
     "verdicts",
     "workspace",
 )
 
+_OF = {"candidates": "prompts", "runs": "networks"}
 _PATTERN = re.compile(rf"\*|({'|'.join(KINDS)}):/([^\s*]*)(?<=/)\*|({'|'.join(KINDS)}):/[^\s*]*")
 
 
@@ -55,7 +58,7 @@ class Permission:
 def covers(pattern: str, resource: str) -> bool:
     """Whether the pattern names the resource: the same, or what begins with all before its ``*``.
 
-    What is said of a prompt holds for its candidates; not the reverse.
+    What is said of a prompt holds for its candidates, and what is said of a network for its runs; not the reverse.
 
     >>> covers("prompts:/support/*", "prompts:/support/triage"), covers("prompts:/support/*", "prompts:/supporters")
     (True, False)
@@ -65,7 +68,7 @@ def covers(pattern: str, resource: str) -> bool:
     if _names(pattern, resource):
         return True
     kind, _, rest = resource.partition(":/")
-    return kind == "candidates" and _names(pattern, f"prompts:/{rest}")
+    return kind in _OF and _names(pattern, f"{_OF[kind]}:/{rest}")
 
 
 def check_pattern(pattern: str) -> str:

@@ -57,13 +57,19 @@ class Grant:
         return {"role": self.role, "on": self.resources, "by": self.by, "at": self.at}
 
 
-_READ = every([Action.READ], EVERYTHING)
+# What users' data do not stand in: runs, questions, memories and the audit log are for those who need them.
+_READ = every([Action.READ], "candidates:/*", "models:/*", "prompts:/*", "tools:/*", "verdicts:/*")
 
 BUILT_IN: Mapping[str, Role] = MappingProxyType(
     {
         role.name: role
         for role in (
-            Role("viewer", "Sees everything, changes nothing.", _READ),
+            Role("viewer", "Reads prompts and candidates, and nothing that users' data stand in.", _READ),
+            Role(
+                "auditor",
+                "Sees everything, runs and the audit log included; changes nothing.",
+                every([Action.READ], EVERYTHING),
+            ),
             Role(
                 "author",
                 "Saves versions, runs optimizers, moves labels that are not protected.",
@@ -78,25 +84,31 @@ BUILT_IN: Mapping[str, Role] = MappingProxyType(
                 "Judges candidates, lets them through, moves protected labels, answers questions; never for its own words.",
                 (
                     *_READ,
+                    *every([Action.READ], "questions:/*"),
                     *every([Action.APPROVE], "prompts:/*", "questions:/*", "verdicts:/*"),
                     *every([Action.USE], "models:/*"),
                 ),
             ),
             Role(
                 "operator",
-                "Runs and cancels networks, serves workers.",
+                "Runs and cancels networks, serves workers, sees what becomes of runs.",
                 (
                     *_READ,
+                    *every([Action.READ], "memories:/*", "questions:/*", "runs:/*"),
                     *every([Action.USE], EVERYTHING),
                     *every([Action.WRITE], "candidates:/*", "memories:/*", "workspace:/*"),
                 ),
             ),
             Role(
                 "custodian",
-                "Turns tokens of personal data back, and erases what they stand for.",
-                every([Action.APPROVE, Action.WRITE], "vault:/*"),
+                "Makes tokens of personal data, turns them back, and erases what they stand for.",
+                every([Action.APPROVE, Action.USE, Action.WRITE], "vault:/*"),
             ),
-            Role(ADMIN, "Says who may do what.", (*_READ, *every([Action.GRANT], "access:/*"))),
+            Role(
+                ADMIN,
+                "Says who may do what.",
+                (*_READ, *every([Action.READ, Action.GRANT], "access:/*")),
+            ),
         )
     }
 )

@@ -14,6 +14,7 @@ from stemma.core.errors import Conflict, InvalidInput, InvalidName, NotFound
 from stemma.core.trust import INTERNAL, UNTRUSTED, Integrity, TrustLabel, join_all
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope, Transaction
+from stemma.network.leave import may_read_run
 from stemma.network.tools.tool import Call, Effect, Labelled, Tool, ToolFailed
 from stemma.store.schema import workspace
 
@@ -47,16 +48,15 @@ class Overtaken(Conflict):
 
 
 class Workspace:
-    """The shared keys of every run."""
+    """The shared keys of every run. Raises Unauthorized for whoever may not read the run, or write to it."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
     def get(self, run: str, key: str) -> Entry | None:
         """The entry under `key`, if there is one."""
-        with self._scope.read() as connection:
-            row = connection.execute(_ENTRIES.where(workspace.c.run == run, workspace.c.key == key)).first()
-        return None if row is None else _entry(row)
+        self._may_read(run)
+        return self._found(run, key)
 
     def put(
         self, run: str, key: str, value: Any, *, label: TrustLabel, writer: str, expected: int | None = None
@@ -101,9 +101,24 @@ class Workspace:
 
     def ls(self, run: str) -> list[Entry]:
         """Every entry of `run`, by key."""
+        self._may_read(run)
+        return self._all(run)
+
+    # Agents read their own run's keys as the runtime gives them, and are not asked each time.
+
+    def _found(self, run: str, key: str) -> Entry | None:
+        with self._scope.read() as connection:
+            row = connection.execute(_ENTRIES.where(workspace.c.run == run, workspace.c.key == key)).first()
+        return None if row is None else _entry(row)
+
+    def _all(self, run: str) -> list[Entry]:
         with self._scope.read() as connection:
             rows = connection.execute(_ENTRIES.where(workspace.c.run == run)).all()
         return sorted(map(_entry, rows), key=lambda entry: entry.key)  # databases differ in how they sort texts
+
+    def _may_read(self, run: str) -> None:
+        with self._scope.read() as connection:
+            may_read_run(self._scope, connection, run)
 
     def _write(self, tx: Transaction, fresh: dict[str, Any], expected: int | None) -> int:
         """The revision written. What is compared is compared by the statement that writes: nobody comes between."""
@@ -133,7 +148,7 @@ def workspace_tools(shared: Workspace) -> Mapping[str, Tool]:
     """
 
     async def get(arguments: Mapping[str, Any], call: Call) -> Labelled:
-        ours, theirs = (shared.get(call.run, key) for key in _both(arguments["key"]))
+        ours, theirs = (shared._found(call.run, key) for key in _both(arguments["key"]))
         label = INTERNAL if ours is None else ours.label
         strange = UNTRUSTED if theirs is None else theirs.label.join(UNTRUSTED)
         if call.label.integrity is Integrity.UNTRUSTED:
@@ -159,7 +174,7 @@ def workspace_tools(shared: Workspace) -> Mapping[str, Tool]:
         return Labelled({"key": key, "revision": entry.revision}, call.label)
 
     async def ls(_: Mapping[str, Any], call: Call) -> Labelled:
-        entries = shared.ls(call.run)
+        entries = shared._all(call.run)
         # An agent chose the name of a key after reading what its label says.
         ours = [entry for entry in entries if not entry.key.startswith(_THEIRS)]
         theirs = [entry for entry in entries if entry.key.startswith(_THEIRS)]

@@ -32,15 +32,26 @@ class Entry:
 
 
 class ConfinedFolder:
-    """The files under `root`, each at most `max_bytes` of UTF-8, and at most `max_entries` in a folder.
+    """The files under `root`, each at most `max_bytes` of UTF-8, at most `max_entries` in a folder. All together have at most
+    `max_total_bytes`, and with the folders are at most `max_files`.
 
     Every method raises ToolFailed, whose message names the path as it was given and never where the folder lies.
     """
 
-    def __init__(self, root: Path, *, max_bytes: int, max_entries: int) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        max_bytes: int,
+        max_entries: int,
+        max_total_bytes: int = 100_000_000,
+        max_files: int = 10_000,
+    ) -> None:
         self._root = root
         self._max_bytes = max_bytes
         self._max_entries = max_entries
+        self._max_total_bytes = max_total_bytes
+        self._max_files = max_files
 
     def read(self, path: str) -> str:
         """The text of the file."""
@@ -73,6 +84,7 @@ class ConfinedFolder:
             ) from error
         if len(data) > self._max_bytes:
             raise self._too_large(path, len(data))
+        self._check_quota(path, len(data), self._size_of(path, folders, name))
         with self._said(path), self._opened(path, folders, create=True) as folder:
             try:
                 self._check_file(path, os.stat(name, dir_fd=folder, follow_symlinks=False), replaced=True)
@@ -158,6 +170,33 @@ class ConfinedFolder:
             if sum(1 for _ in entries) >= self._max_entries:
                 raise ToolFailed(
                     f"{path!r} is not written: its folder has {self._max_entries:,} entries, and no more are allowed"
+                )
+
+    def _size_of(self, path: str, folders: list[str], name: str) -> int | None:
+        """The bytes of the file that is there; None where there is none, or nothing that could be replaced."""
+        try:
+            with self._opened(path, folders) as folder:
+                return os.stat(name, dir_fd=folder, follow_symlinks=False).st_size
+        except OSError:  # whatever is in the way is told where the file is written
+            return None
+
+    def _check_quota(self, path: str, size: int, replaced: int | None) -> None:
+        total, count = size - (replaced or 0), 0
+        # The root itself is its owner's choice, and may be a link.
+        walk = os.fwalk(self._root.resolve(), follow_symlinks=False) if self._root.is_dir() else ()
+        for _, inner, files, folder in walk:
+            count += len(inner) + len(files)
+            if replaced is None and count >= self._max_files:
+                raise ToolFailed(
+                    f"{path!r} is not written: there are {self._max_files:,} files and folders, and no more are allowed"
+                )
+            for name in files:
+                with suppress(FileNotFoundError):  # another agent was faster
+                    total += os.stat(name, dir_fd=folder, follow_symlinks=False).st_size
+            if total > self._max_total_bytes:
+                raise ToolFailed(
+                    f"{path!r} is not written: with it, all files would have more than {self._max_total_bytes:,} bytes, and no "
+                    "more are allowed; shorten it, or another"
                 )
 
     def _too_large(self, path: str, size: int) -> ToolFailed:

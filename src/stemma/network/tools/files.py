@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import Any
 
 from stemma.core.digests import digest
@@ -20,13 +21,16 @@ class FileOptions:
     """`folder` lies in the network's own and is made when it is first written to.
 
     With `per_run`, each run has a folder of its own in it, named after the run, and sees no other's. A file has at most
-    `max_bytes`, a folder at most `max_entries` files and folders.
+    `max_bytes`, a folder at most `max_entries` files and folders. All files that an agent sees have at most `max_total_bytes`,
+    and with their folders are at most `max_files`; several processes that write at one moment may each come to that.
     """
 
     folder: str
     per_run: bool = False
     max_bytes: int = 1_000_000
     max_entries: int = 1000
+    max_total_bytes: int = 100_000_000
+    max_files: int = 10_000
 
 
 class FileTools:
@@ -44,6 +48,7 @@ class FileTools:
                 spec, f"folder {str(place)!r} is not in the network's own; give a path in it, such as 'reports'"
             )
         self._root = folder / place
+        self._writing = Lock()
         self._tools = {tool.name: spec.over(tool) for tool in self._described(spec.name)}
 
     async def tools(self) -> Mapping[str, Tool]:
@@ -64,7 +69,7 @@ class FileTools:
             f"{name}_write",
             "Writes a text file in the place of what it held, and makes the folders that its path needs.",
             {"path": _PATH, "text": {"type": "string"}},
-            self._on_disk(lambda files, path, text: {"path": path, "bytes": files.write(path, text)}),
+            self._on_disk(self._written),
             Effect.WRITE,
         )
         listing = _tool(
@@ -83,9 +88,19 @@ class FileTools:
 
         return invoke
 
+    def _written(self, files: ConfinedFolder, path: str, text: str) -> dict[str, Any]:
+        with self._writing:  # or two agents at once would each find room for what both write
+            return {"path": path, "bytes": files.write(path, text)}
+
     def _files(self, call: Call) -> ConfinedFolder:
-        root = self._root / _folder_of(call.run) if self._options.per_run else self._root
-        return ConfinedFolder(root, max_bytes=self._options.max_bytes, max_entries=self._options.max_entries)
+        options = self._options
+        return ConfinedFolder(
+            self._root / _folder_of(call.run) if options.per_run else self._root,
+            max_bytes=options.max_bytes,
+            max_entries=options.max_entries,
+            max_total_bytes=options.max_total_bytes,
+            max_files=options.max_files,
+        )
 
 
 def _listed(files: ConfinedFolder, path: str = ".") -> list[dict[str, Any]]:

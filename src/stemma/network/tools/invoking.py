@@ -79,17 +79,15 @@ def _cut(item: Any, most: int) -> Any:
 
 def check_arguments(tool: Tool, arguments: Mapping[str, Any]) -> None:
     """Raises ToolFailed, naming the argument, when `arguments` do not fit the tool's parameters."""
-    from jsonschema.exceptions import best_match  # 50 ms to import, and few agents call tools
-
     try:
-        problem = best_match(tool.schema.iter_errors(thaw(arguments)))
+        found = tool.schema.misfit(thaw(arguments))
     except Exception as error:  # a server's schema may be anything
         reason = shortened(f"{type(error).__name__}: {error}")
         raise ToolFailed(f"tool {tool.name!r} cannot be called: its schema cannot be used: {reason}") from error
-    if problem is not None:
-        where = problem.json_path.removeprefix("$.")
-        at = "arguments" if where == "$" else f"argument {where!r}"
-        raise ToolFailed(f"{at} of tool {tool.name!r} cannot be used: {shortened(problem.message)}")
+    if found is not None:
+        where, problem = found
+        at = f"argument {where!r}" if where else "arguments"
+        raise ToolFailed(f"{at} of tool {tool.name!r} cannot be used: {shortened(problem)}")
 
 
 def as_json(value: Any, *, max_chars: int, source: str) -> Any:

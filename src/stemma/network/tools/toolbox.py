@@ -65,7 +65,8 @@ class Toolbox:
         if name in self._entries:
             return await self._entries[name].tools()
         known = list(self._entries)
-        for entry in self._entries:
+        # The longest entry first, as the manifest reads it: no server's tool takes the place of another entry's.
+        for entry in sorted(self._entries, key=len, reverse=True):
             if name.startswith(f"{entry}_"):
                 tools = await self._entries[entry].tools()
                 if name in tools:
