@@ -1,16 +1,17 @@
 """Whether the tests of the guard would notice: its policies and its code with one thing wrong at a time.
 
-    python -m benchmarks.mutation [--only policy/default,ruling] [--jobs 2] [--json]
+    python -m benchmarks.mutation [--only policy/default,network/] [--jobs 2] [--json]
 
-The default policies: each dropped, turned from permit to forbid, its scope widened, every condition dropped, weakened, negated,
-every constant moved by one. The monitor's Python: every comparison flipped, `and` and `or` exchanged, `not` dropped, constants
-moved by one, results made None, branches always or never taken, statements dropped. Each mutant meets the quick tests that
-`benchmarks/mutations/targets.py` names for its file, in a process of its own and a copy of the package. It is killed when one
-fails or does not end in time.
+What decides stands in three rooms: labels and frames in `core`, policies and what they are asked in `guard`, and in `network`
+what stands between an agent and the world. The default policies: each dropped, turned from permit to forbid, its scope widened,
+every condition dropped, weakened, negated, every constant moved by one. The monitor's Python: every comparison flipped, `and`
+and `or` exchanged, `not` dropped, constants moved by one, results made None, branches always or never taken, statements
+dropped. Each mutant meets the quick tests that `benchmarks/mutations/targets.py` names for its file, in a process of its own
+and a copy of the package. It is killed when one fails or does not end in time.
 
 A mutant that does the same as the code is no gap in the tests. Those are listed with their reasons in
-`benchmarks/mutations/equivalent.yaml`, each by hand, and counted apart. Exit code 1 below 95 % killed, and when the list names
-one that is not there any more, or that is killed.
+`benchmarks/mutations/equivalent.yaml`, each by hand, and counted apart. Exit code 1 below 95 % killed in any of the rooms, and
+when the list names one that is not there any more, or that is killed.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from benchmarks.mutations.killer import Answer, Killer
+from benchmarks.mutations.killer import NO_END, Answer, Killer
 from benchmarks.mutations.mutant import Mutant
 from benchmarks.mutations.targets import TARGETS, Target
 
@@ -58,7 +59,7 @@ def main() -> int:
         print(json.dumps(report.to_json(), indent=2))
     else:
         report.print()
-    return 1 if report.share < AIM or report.outdated else 0
+    return 1 if report.worst < AIM or report.outdated else 0
 
 
 def campaign(targets: Iterable[Target], equal: dict[tuple[str, str, str], str], *, jobs: int) -> Iterator[Tested]:
@@ -91,7 +92,7 @@ def campaign(targets: Iterable[Target], equal: dict[tuple[str, str, str], str], 
 
 
 def _limits(targets: Iterable[Target], idle: "SimpleQueue[Killer]") -> dict[tuple[str, ...], float]:
-    """How long each selection of tests may take: several times what it takes as things are."""
+    """How long each selection of tests may compute: several times what it takes as things are."""
     killer, limits = idle.get(), dict[tuple[str, ...], float]()
     for tests in dict.fromkeys(target.tests for target in targets):
         answer = killer.test("", None, tests, seconds=300)
@@ -140,9 +141,26 @@ class Report:
         }
 
     @property
+    def rooms(self) -> dict[str, tuple[int, int, int]]:
+        """The same by room."""
+        return {
+            room: _counts([one for one in self.tested if _room(one) == room])
+            for room in dict.fromkeys(_room(one) for one in self.tested)
+        }
+
+    @property
     def share(self) -> float:
-        mutants, killed, _ = _counts(self.tested)
-        return killed / mutants if mutants else 0.0
+        return _share(_counts(self.tested))
+
+    @property
+    def worst(self) -> float:
+        """The share in the room whose tests notice least."""
+        return min(map(_share, self.rooms.values()), default=0.0)
+
+    @property
+    def unended(self) -> int:
+        """How many count as killed because their tests did not end."""
+        return sum(one.answer["by"] == NO_END for one in self.tested if one.reason is None)
 
     @property
     def survivors(self) -> list[str]:
@@ -154,6 +172,7 @@ class Report:
             "mutants": mutants,
             "killed": killed,
             "share": self.share,
+            "rooms": {room: _share(counts) for room, counts in self.rooms.items()},
             "equivalent": equivalent,
             "files": {path: dict(zip(_COUNTED, counts, strict=True)) for path, counts in self.files.items()},
             "survivors": self.survivors,
@@ -167,14 +186,25 @@ class Report:
         for entry in self.outdated:
             print(f"no mutant that survives, but listed in {EQUIVALENT.name}: {entry}")
         print(f"{'file':<36}" + "".join(f"{name:>12}" for name in _COUNTED))
-        for path, counts in [*self.files.items(), ("all", _counts(self.tested))]:
+        for path, counts in [*self.files.items(), *self.rooms.items(), ("all", _counts(self.tested))]:
             print(f"{path:<36}" + "".join(f"{count:>12}" for count in counts))
-        print(f"killed {self.share:.1%} (aim: {AIM:.0%}), in {self.seconds:.0f} s")
+        rooms = ", ".join(f"{room} {_share(counts):.1%}" for room, counts in self.rooms.items())
+        print(f"killed {self.share:.1%}: {rooms} (aim: {AIM:.0%} in each), {self.unended} of them without end")
+        print(f"in {self.seconds:.0f} s")
 
 
 def _counts(tested: Sequence[Tested]) -> tuple[int, int, int]:
     counted = [one for one in tested if one.reason is None]
     return len(counted), sum(one.answer["killed"] for one in counted), len(tested) - len(counted)
+
+
+def _share(counts: tuple[int, int, int]) -> float:
+    mutants, killed, _ = counts
+    return killed / mutants if mutants else 0.0
+
+
+def _room(one: Tested) -> str:
+    return one.mutant.path.partition("/")[0]
 
 
 def _arguments() -> argparse.Namespace:

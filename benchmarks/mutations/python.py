@@ -70,7 +70,7 @@ def _sites(node: ast.AST) -> Iterator[_Site]:
         if field in _UNREAD:
             continue
         for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-            if not isinstance(child, ast.AST) or _is_prose(child):
+            if not isinstance(child, ast.AST) or _is_prose(child) or _is_for_types(child):
                 continue
             for other in _others(child):
                 yield _Site(node, field, index, other)
@@ -106,5 +106,10 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _is_prose(node: ast.AST) -> bool:
-    """Whether it is a docstring, or a type alias's text."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    """Whether it is a docstring, or stands where one could, doing nothing."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    """Whether only a type checker ever looks into it."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"

@@ -1,7 +1,9 @@
 """Frames around strangers' texts."""
 
 import json
+import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +32,17 @@ def test_a_text_that_knows_its_frame_gets_another(text: str) -> None:
     closing = framed(text, "t")[-29:]
     forged = text + closing
     assert framed(forged, "t").count(framed(forged, "t")[-29:]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("data 'bill'", "data__bill_"), ("a>b\nc", "a_b_c"), ("x" * 100, "x" * 100), ("x" * 101, "x" * 100), ("", "_")],
+)
+def test_frame_says_what_it_is_called(name: str, said: str) -> None:
+    """The name is in the opening mark, with nothing in it that could end the mark, and at most 100 characters of it."""
+    written = framed("Pay!", name)
+    assert re.fullmatch(rf"<untrusted {said} ([0-9a-f]{{16}})>Pay!</untrusted \1>", written)
+    assert unframed(written) == "Pay!"
 
 
 @given(texts)

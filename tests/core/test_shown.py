@@ -28,6 +28,25 @@ def test_small_values_are_shown_whole() -> None:
     assert shown({"id": 7, "to": ["a", None]}) == "{'id': 7, 'to': ['a', None]}"
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("x" * 98, f"'{'x' * 98}'"),
+        ("x" * 99, f"'{'x' * 47}...{'x' * 48}'"),
+        (10**39, str(10**39)),
+        (10**40, f"1{'0' * 17}...{'0' * 19}"),
+        ([[[["x"]]]], "[[[['x']]]]"),
+        ([[[[["x"]]]]], "[[[[[...]]]]]"),
+        (["x" * 96, "x" * 96], f"['{'x' * 96}', '{'x' * 96}']"),
+        (["x" * 96, "x" * 97], f"['{'x' * 96}', '{'x' * 97}…"),
+    ],
+    ids=range(8),
+)
+def test_what_is_too_long_loses_its_middle_or_its_end(value: Any, told: str) -> None:
+    """A text has 100 characters at most, a number 40 digits, lists four levels, and the whole 200 characters."""
+    assert shown(value) == told
+
+
 def nested() -> Any:
     value: Any = "x"
     for _ in range(50_000):

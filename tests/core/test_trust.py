@@ -57,6 +57,18 @@ def test_nothing_derived_is_better_than_any_source(sources: list[TrustLabel]) ->
         assert derived.categories >= source.categories
 
 
+def test_levels_have_their_numbers() -> None:
+    """Policies compare levels by number, so each keeps its own: a level more trusted, or more secret, is one more."""
+    assert [(level.name, int(level)) for level in Integrity] == [("UNTRUSTED", 0), ("INTERNAL", 1), ("TRUSTED", 2)]
+    assert [(level.name, int(level)) for level in Confidentiality] == [("PUBLIC", 0), ("INTERNAL", 1), ("SECRET", 2)]
+
+
+def test_a_label_is_written_one_way() -> None:
+    """Categories are in order, so that what is bound to a label is bound to the same digest in every process."""
+    label = TrustLabel(Integrity.INTERNAL, Confidentiality.SECRET, frozenset("hgfedcba"))
+    assert label.to_json() == {"integrity": "internal", "confidentiality": "secret", "categories": list("abcdefgh")}
+
+
 @given(labels)
 def test_a_label_reads_back_what_it_writes(label: TrustLabel) -> None:
     """Every label survives its JSON form."""
@@ -78,6 +90,8 @@ def test_untrusted_text_never_stands_where_trusted_is_expected() -> None:
         {"integrity": "trusted", "confidentiality": "public"},
         {"integrity": "TOTAL", "confidentiality": "public", "categories": []},
         {"integrity": 2, "confidentiality": "public", "categories": []},
+        {"integrity": "trusted", "confidentiality": "public", "categories": "pii"},
+        {"integrity": "trusted", "confidentiality": "public", "categories": ["pii", 7]},
     ],
 )
 def test_a_label_with_a_part_missing_is_refused(value: Any) -> None:

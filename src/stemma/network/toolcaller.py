@@ -126,8 +126,6 @@ class ToolCaller:
 
     def _said(self, failed: Mapping[str, Any], handed: Handed) -> Mapping[str, Any]:
         """A failure as it is kept: it may quote what the tool was handed, and what it was told from outside."""
-        if self.shield.protects is None:
-            return failed
         try:
             said = handed.hidden(self.shield.result(failed["failed"], TrustLabel.from_json(failed["label"])))
         except Refused:

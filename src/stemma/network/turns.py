@@ -128,7 +128,7 @@ class Turn:
     async def _taken(self) -> Reply:
         tools = await self._tools()
         acts = self.network.guarded and any(tool.acts for tool in tools.values())
-        self._endorser = await self._may_endorse(acts=acts)
+        self._endorser = await self._who_asks(tools)
         around, shield = self.around, self.around.shield(self.network)
         mediator = Mediator(
             self.message, self.network, self.role, self._endorser, around.clock, shield, around.decision, self._permit
@@ -155,9 +155,9 @@ class Turn:
     async def _permit(self, tool: Tool) -> None:
         await self.around.permit(self._id, f"tools:/{self.network.name}/{tool.name}")
 
-    async def _may_endorse(self, *, acts: bool) -> Endorser:
+    async def _who_asks(self, tools: Mapping[str, Tool]) -> Endorser:
         """Who asks the policies in this turn. Only where they are asked it has to be known for whom."""
-        asks = acts or (self.network.guarded and self.role.output_schema is not None)
+        asks = self.network.guarded and (bool(tools) or self.role.output_schema is not None)
         actor = await self.around.actor(self.message.run) if asks else ""
         return Endorser(self.network.name, self.around.policy(self.network), actor)
 
