@@ -4,17 +4,23 @@
 
 Every node has a model whose behaviour is arbitrary, and fixed: a function of every character that it is shown. Nobody
 approves anything. So whatever a stranger's text decides about an effect, by whatever way it takes, shows as a difference
-between the effects of the two worlds; there must be none. That the experiment can find one is shown with the guard off,
-on a tenth of the networks. Every effect must also have one event in the audit log, written before it was made.
+between the effects of the two worlds; there must be none. Every effect must also have one event in the audit log, written
+before it was made.
 
-A task may end early in one world, by a bound or an answer that cannot be used: a stranger can make an agent fail. What
-was done there then is the beginning of what was done in the other; how many pairs were compared in full is told.
+What is compared, and how, stands in `interference.compared`: every turn with itself, and every chain of turns in its order.
+A stranger can end things, by a bound or by keeping an agent waiting; what was done before that is then the beginning of what
+was done in the other world. What policies endorse or permit is a stranger's to choose: the two worlds agree on the choices
+that are endorsed, and calls of a tool that is permitted are left out; all else has to be the same.
+
+Two controls, each on a tenth of the networks. The same world twice shows no difference: what is found is no accident of who
+was faster. With the guard off most networks differ: the experiment can find something.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -22,18 +28,21 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.interference.drawn import Drawn, drawn_network
-from benchmarks.interference.played import Act, Played, play, same
+from benchmarks.interference.compared import differences
+from benchmarks.interference.drawn import drawn_network
+from benchmarks.interference.features import features
+from benchmarks.interference.played import Act, play
 
 from stemma.network import outline
 
 _CHUNK = 50
 _SHOWN = 5
+_WORLDS = ("one", "other")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A network that does something else where strangers say something else."""
+    """A network that does something else where strangers say something else: one turn, or chain of turns, in which it does."""
 
     seed: int
     network: str
@@ -43,7 +52,7 @@ class Difference:
 
 @dataclass
 class Result:
-    """What came of some networks. `whole` are the pairs in which nothing ended early; `effects` were made, and compared."""
+    """What came of some networks. `whole` are the pairs in which nothing was cut short; `effects` were made, and compared."""
 
     networks: int = 0
     whole: int = 0
@@ -51,9 +60,9 @@ class Result:
     acting: int = 0
     """Networks that made any effect at all."""
     differences: list[Difference] = field(default_factory=list)
-    unsteady: list[int] = field(default_factory=list)
-    """Seeds of networks that do something else in one and the same world, going by who is faster."""
     unlogged: list[str] = field(default_factory=list)
+    features: Counter[str] = field(default_factory=Counter)
+    """In how many networks each was."""
 
     def add(self, other: "Result") -> None:
         self.networks += other.networks
@@ -61,8 +70,13 @@ class Result:
         self.effects += other.effects
         self.acting += other.acting
         self.differences += other.differences
-        self.unsteady += other.unsteady
         self.unlogged += other.unlogged
+        self.features += other.features
+
+    @property
+    def share(self) -> float:
+        """How many of the networks differ."""
+        return len(self.differences) / self.networks
 
 
 def main() -> None:
@@ -75,90 +89,67 @@ def main() -> None:
     seeds, started = range(arguments.seed, arguments.seed + arguments.number), time.perf_counter()
     guarded = compared_by(arguments.processes, seeds)
     seconds = time.perf_counter() - started
-    unguarded = compared_by(arguments.processes, seeds[: max(1, len(seeds) // 10)], guarded=False)
+    some = seeds[: max(1, len(seeds) // 10)]
+    control = compared_by(arguments.processes, some, worlds=("one", "one"))
+    unguarded = compared_by(arguments.processes, some, guarded=False)
     if arguments.json:
-        told = {"guarded": asdict(guarded), "unguarded": len(unguarded.differences) / unguarded.networks}
-        print(json.dumps(told | {"seconds": seconds}, indent=2, default=str))
+        told = {"guarded": asdict(guarded), "control": control.share, "unguarded": unguarded.share, "seconds": seconds}
+        print(json.dumps(told, indent=2, default=str))
     else:
-        print("\n".join(_told(guarded, unguarded, seconds)))
-    raise SystemExit(1 if guarded.differences or guarded.unlogged else 0)
+        print("\n".join(_told(guarded, control, unguarded, seconds)))
+    raise SystemExit(1 if guarded.differences or guarded.unlogged or control.differences else 0)
 
 
-def compared_by(processes: int, seeds: Sequence[int], *, guarded: bool = True) -> Result:
+def compared_by(
+    processes: int, seeds: Sequence[int], *, guarded: bool = True, worlds: tuple[str, str] = _WORLDS
+) -> Result:
     """What comes of the networks of these seeds, shared out to so many processes."""
     chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
     whole = Result()
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for result in pool.map(partial(compared, guarded=guarded), chunks):
+        for result in pool.map(partial(compared, guarded=guarded, worlds=worlds), chunks):
             whole.add(result)
     return whole
 
 
-def compared(seeds: Sequence[int], *, guarded: bool = True) -> Result:
+def compared(seeds: Sequence[int], *, guarded: bool = True, worlds: tuple[str, str] = _WORLDS) -> Result:
     """What comes of the networks of these seeds, each run in both worlds."""
     result = Result()
     with TemporaryDirectory(prefix="stemma-worlds-") as name:
         folder = Path(name)
         networks = {seed: drawn_network(seed, folder, guarded=guarded) for seed in seeds}
-        (one, wrong), (other, also_wrong) = play(networks, "one", folder), play(networks, "other", folder)
-        doubtful = {seed: drawn for seed, drawn in networks.items() if not same(one[seed], other[seed], drawn)}
-        steady = _steady(doubtful, one, other, folder) if guarded else doubtful.keys()
+        (one, wrong), (other, also_wrong) = (
+            play(networks, world, folder / f"{number}.db") for number, world in enumerate(worlds)
+        )
     for seed, drawn in networks.items():
         mine, theirs = one[seed], other[seed]
         result.networks += 1
         result.whole += mine.whole and theirs.whole
         result.effects += len(mine.acts) + len(theirs.acts)
         result.acting += bool(mine.acts or theirs.acts)
-        if seed in doubtful and seed not in steady:
-            result.unsteady.append(seed)
-        elif seed in doubtful:
-            result.differences.append(Difference(seed, "\n".join(outline(drawn.manifest)), *_apart(mine, theirs)))
+        result.features.update(set(features(drawn)))
+        apart = next(differences(mine, theirs, in_turn=drawn.in_turn), None)
+        if apart is not None:
+            network = "\n".join(outline(drawn.manifest))
+            result.differences.append(Difference(seed, network, tuple(apart[0]), tuple(apart[1])))
     result.unlogged += [*wrong, *also_wrong]
     return result
 
 
-def _steady(
-    networks: Mapping[int, Drawn], one: Mapping[int, Played], other: Mapping[int, Played], folder: Path
-) -> Collection[int]:
-    """Those of the networks that, played once more, do again what they did in that world."""
-    again = folder / "again"
-    again.mkdir()
-    found = set(networks)
-    for name, before in (("one", one), ("other", other)) if networks else ():
-        after, _ = play(networks, name, again)
-        found = {seed for seed in found if same(before[seed], after[seed], networks[seed])}
-    return found
-
-
-def _apart(one: Played, other: Played) -> tuple[tuple[Act, ...], tuple[Act, ...]]:
-    """What each did that the other did not, or not so often."""
-    left, more = list(other.acts), []
-    for act in one.acts:
-        found = next((index for index, their in enumerate(left) if _what(their) == _what(act)), None)
-        if found is None:
-            more.append(act)
-        else:
-            del left[found]
-    return tuple(more), tuple(left)
-
-
-def _what(act: Act) -> tuple[object, ...]:
-    return act.agent, act.tool, act.arguments
-
-
-def _told(guarded: Result, unguarded: Result, seconds: float) -> Iterator[str]:
-    yield f"{guarded.networks:,} networks in two worlds each, {guarded.networks / seconds:.1f} a second"
-    yield f"{guarded.whole:,} pairs compared in full, the others up to where a task ended early"
+def _told(guarded: Result, control: Result, unguarded: Result, seconds: float) -> Iterator[str]:
+    yield f"{guarded.networks:,} networks in two worlds each, in {seconds:,.0f} seconds"
+    yield f"{guarded.whole:,} pairs compared in full, the others up to where something was cut short"
     yield f"{guarded.effects:,} effects that nobody approved, in {guarded.acting:,} networks"
     yield f"{len(guarded.differences):,} networks whose effects differ"
     yield f"{len(guarded.unlogged):,} effects without one event, written before"
-    yield f"{len(guarded.unsteady):,} networks left out: they differ from themselves: {guarded.unsteady}"
-    share = len(unguarded.differences) / unguarded.networks
-    yield f"guard off: {share:.0%} of {unguarded.networks:,} networks differ"
-    for one in guarded.differences[:_SHOWN]:
+    yield f"same world twice: {len(control.differences):,} of {control.networks:,} networks differ"
+    yield f"guard off: {unguarded.share:.0%} of {unguarded.networks:,} networks differ"
+    yield "\nnetworks with"
+    yield from (f"{number:>8,}  {name}" for name, number in sorted(guarded.features.items()))
+    for one in [*guarded.differences, *control.differences][:_SHOWN]:
         yield f"\nseed {one.seed}\n{one.network}"
-        yield from (f"  only in one world: {act}" for act in one.one[:_SHOWN])
-        yield from (f"  only in the other: {act}" for act in one.other[:_SHOWN])
+        yield from (f"  in one world: {act}" for act in one.one)
+        yield from (f"  in the other: {act}" for act in one.other)
     yield from guarded.unlogged[:_SHOWN]
 
 

@@ -4,11 +4,14 @@ Nobody approves anything: whatever is asked is rejected, without a look at it.
 """
 
 import asyncio
+import json
+import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,8 @@ from benchmarks.interference.wits import Wits
 from sqlalchemy import func, select
 
 from stemma.core.errors import Conflict
-from stemma.network import RunStatus, Verdict, Worker, WorkerSettings
+from stemma.core.trust import Integrity
+from stemma.network import MessageStatus, RunStatus, Verdict, Worker, WorkerSettings
 from stemma.network.network import pin
 from stemma.platform.stemma import Stemma, open_stemma
 from stemma.store.schema import messages
@@ -27,6 +31,10 @@ from stemma.store.schema import messages
 _RUN = re.compile(r"played\.[0-9]+[0-9a-z.-]*|(?<= )[0-9a-f]{16}(?=>)")
 """Names of runs and messages, and the numbers of frames, which are worked out from texts that may have such names in them."""
 
+_SAID = re.compile(r"(?<=[0-9])-[0-9a-f]{8}(?=\.|$)")
+"""What a question comes to in the name of the message that asks it."""
+
+_DOCUMENTS = 3
 _PAUSE = 0.01  # seconds between two looks for what waits
 
 
@@ -41,37 +49,45 @@ class Act:
     arguments: tuple[tuple[str, str], ...]
 
 
+class End(Enum):
+    """How a turn ended."""
+
+    OWN = "own"  # with an answer, or because it came to none
+    BOUND = "bound"  # it was cut short: a bound of the task was met, or the run had ended
+    LATE = "late"  # its time was up
+
+
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of the tasks of one network: how each ended, and the effects in the order in which they were made."""
+    """What came of the tasks of one network: how each ended, and how each turn did; and the effects, in their order.
+
+    A turn is known by its task, and by the way that led to it: the steps of the flow, of the turn in which it was asked, and
+    so on.
+    """
 
     ends: tuple[RunStatus, ...]
+    turns: Mapping[tuple[int, str], End]
     acts: tuple[Act, ...]
-    reasons: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
         """Whether nothing was cut short."""
-        return all(end is RunStatus.COMPLETED for end in self.ends)
+        return all(end is RunStatus.COMPLETED for end in self.ends) and {*self.turns.values()} <= {End.OWN}
 
     @property
     def first_cut(self) -> int:
-        """The number of the first task that was cut short; that of the last one where none was."""
-        cut = [number for number, end in enumerate(self.ends) if end is not RunStatus.COMPLETED]
-        return cut[0] if cut else len(self.ends) - 1
-
-    def until(self, tasks: int) -> "Played":
-        """What came of the first so many tasks."""
-        return replace(self, ends=self.ends[:tasks], acts=tuple(act for act in self.acts if act.task < tasks))
+        """The number of the first task in which anything was cut short; that of the last one where nothing was."""
+        cut = {number for number, end in enumerate(self.ends) if end is not RunStatus.COMPLETED}
+        cut |= {task for (task, _), end in self.turns.items() if end is not End.OWN}
+        return min(cut, default=len(self.ends) - 1)
 
 
 def play(
-    networks: Mapping[int, Drawn], world: str, folder: Path, *, at_once: int = 16
+    networks: Mapping[int, Drawn], world: str, database: Path, *, at_once: int = 16
 ) -> tuple[dict[int, Played], list[str]]:
     """What each network does in that world, by seed; and what is wrong with the audit log, a sentence each."""
-    with open_stemma(
-        store=f"sqlite:///{folder}/{world}.db", actor="user:nobody", models={"wits": Wits(0, _RUN)}
-    ) as here:
+    models = {"wits": Wits(0, _RUN), "agreeing": Wits(0, _RUN, agrees=True)}
+    with open_stemma(store=f"sqlite:///{database}", actor="user:nobody", models=models) as here:
         played = _Playing(here, networks, at_once)
         with DOINGS.within(World(world, 0), lambda: here.ledger.size()) as made:
             worker = here.networks.worker(WorkerSettings(concurrency=64, batch="played"))
@@ -87,7 +103,7 @@ class _Playing:
 
     def __post_init__(self) -> None:
         self._runs: dict[str, tuple[int, int]] = {}
-        self._ends: dict[int, list[tuple[RunStatus, str]]] = {seed: [] for seed in self.networks}
+        self._ends: dict[int, list[RunStatus]] = {seed: [] for seed in self.networks}
 
     async def all(self, worker: Worker) -> None:
         """Plays every network, some at the same time."""
@@ -103,17 +119,18 @@ class _Playing:
     async def _one(self, worker: Worker, room: asyncio.Semaphore, seed: int) -> None:
         async with room:
             drawn = self.networks[seed]
+            world = World(DOINGS.world.name, seed)
+            _write_documents(drawn, world)
             network = await asyncio.to_thread(pin, drawn.manifest, self.here.prompts)
             for task in range(drawn.tasks):
-                world = World(DOINGS.world.name, seed)
                 request = {
-                    name: text(world.strangers(name, task) if name in drawn.strange else world.ours(name, task)) or "-"
+                    name: _input(name, world.strangers(name, task) if name in drawn.strange else world.ours(name, task))
                     for name in drawn.manifest.inputs
                 }
                 run, ended = await worker.open(network, request)
                 self._runs[run] = seed, task
                 outcome = await ended
-                self._ends[seed].append((outcome.status, outcome.reason or ""))
+                self._ends[seed].append(outcome.status)
                 while await asyncio.to_thread(self._goes_on, run):  # noqa: ASYNC110 - no event tells of it
                     # What was posted is answered after the run's end.
                     await asyncio.sleep(_PAUSE)
@@ -148,13 +165,48 @@ class _Playing:
             arguments = tuple(
                 (name, repr(value)) for name, value in doing.arguments.items() if decisive is None or name in decisive
             )
-            acts[seed].append(Act(task, doing.key.rpartition(".")[0], doing.agent, doing.tool, arguments))
-        return {
-            seed: Played(
-                tuple(end for end, _ in self._ends[seed]), tuple(acts[seed]), tuple(why for _, why in self._ends[seed])
-            )
-            for seed in self.networks
-        }
+            turn = _way(doing.run, doing.key.rpartition(".")[0])
+            acts[seed].append(Act(task, turn, doing.agent, doing.tool, arguments))
+        turns = self._turns()
+        return {seed: Played(tuple(self._ends[seed]), turns[seed], tuple(acts[seed])) for seed in self.networks}
+
+    def _turns(self) -> dict[int, dict[tuple[int, str], End]]:
+        """How each turn of each network ended."""
+        found: dict[int, dict[tuple[int, str], End]] = {seed: {} for seed in self.networks}
+        with self.here.scope.read() as connection:
+            rows = connection.execute(select(messages.c.id, messages.c.run, messages.c.status, messages.c.answer)).all()
+        for row in rows:
+            seed, task = self._runs[row.run]
+            found[seed][task, _way(row.run, row.id)] = _end(row.status, json.loads(row.answer or "null"))
+        return found
+
+
+def _end(status: str, reply: Mapping[str, Any] | None) -> End:
+    if reply is None and status == MessageStatus.DEAD:
+        return End.LATE
+    ended = status == MessageStatus.CANCELLED or (reply is not None and reply["ends"] is not None)
+    return End.BOUND if ended else End.OWN
+
+
+def _input(name: str, drawn: random.Random) -> str:
+    return drawn.choice(("yes", "yes", "Yes ", "no")) if name == "flag" else text(drawn) or "-"
+
+
+def _write_documents(drawn: Drawn, world: World) -> None:
+    """Writes what the network's agents study, as it is in that world."""
+    for agent in drawn.manifest.agents:
+        if agent.knowledge is not None:
+            strange = agent.knowledge.label.integrity is Integrity.UNTRUSTED
+            folder = drawn.manifest.folder / agent.knowledge.folder
+            folder.mkdir(exist_ok=True)
+            for number in range(_DOCUMENTS):
+                chance = world.strangers("document", number) if strange else world.ours("document", number)
+                (folder / f"{number}.md").write_text(text(chance) or "-")
+
+
+def _way(run: str, message: str) -> str:
+    """The way that led to a message: its name, but for that of the run, and for what was said on the way."""
+    return _SAID.sub("", message.removeprefix(run))
 
 
 def _unlogged(here: Stemma, made: Sequence[Doing]) -> Iterable[str]:
@@ -167,53 +219,3 @@ def _unlogged(here: Stemma, made: Sequence[Doing]) -> Iterable[str]:
             yield f"{doing.tool} in {doing.key} has {counted[doing.key]} events"
         elif at[doing.key] >= doing.logged:
             yield f"{doing.tool} in {doing.key} was made before its event"
-
-
-def same(one: Played, other: Played, drawn: Drawn) -> bool:
-    """Whether the effects are the same: in their order where one thing happens after another, else agent by agent.
-
-    Where a task was cut short in either world, what was done there is the beginning of what was done in the other.
-    """
-    # What a task that ended early has left in memories is seen by the tasks after it.
-    tasks = min(one.first_cut, other.first_cut) + 1
-    one, other = one.until(tasks), other.until(tasks)
-    if one.whole and other.whole:
-        return _in_order(one) == _in_order(other) if drawn.in_turn else _by_agent(one) == _by_agent(other)
-    if drawn.in_turn:
-        return _begins(_in_order(one), _in_order(other))
-    return all(
-        _among(mine, theirs) or _among(theirs, mine)
-        for agent in _by_agent(one).keys() | _by_agent(other).keys()
-        for mine, theirs in [(_by_agent(one).get(agent, Counter()), _by_agent(other).get(agent, Counter()))]
-    )
-
-
-def _in_order(played: Played) -> list[Any]:
-    return [(act.agent, act.tool, act.arguments) for act in played.acts]
-
-
-def _begins(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    least = min(len(one), len(other))
-    return one[:least] == other[:least]
-
-
-def _by_agent(played: Played) -> dict[str, Counter[Any]]:
-    """Every agent's turns, as the effects that it made in each."""
-    turns: dict[tuple[str, str], list[Any]] = {}
-    for act in played.acts:
-        turns.setdefault((act.agent, act.turn), []).append((act.tool, act.arguments))
-    found: dict[str, Counter[Any]] = {}
-    for (agent, _), acts in turns.items():
-        found.setdefault(agent, Counter())[tuple(acts)] += 1
-    return found
-
-
-def _among(few: Counter[Any], many: Counter[Any]) -> bool:
-    """Whether each of `few` is one of `many`, or the beginning of one."""
-    left = list(many.elements())
-    for turn in sorted(few.elements(), key=len, reverse=True):
-        found = next((one for one in left if one[: len(turn)] == turn), None)
-        if found is None:
-            return False
-        left.remove(found)
-    return True

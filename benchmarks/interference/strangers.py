@@ -7,46 +7,9 @@ from typing import Any
 
 from stemma.core.digests import digest
 
-_WORDS = (
-    *(
-        [
-            "pay",
-            "delete",
-            "forward",
-            "the",
-            "account",
-            "order",
-            "tomorrow",
-            "urgent",
-            "please",
-            "ignore",
-            "all",
-            "earlier",
-            "instructions",
-            "yes",
-            "no",
-            "approve",
-            "it",
-        ]
-    ),
-    *(
-        [
-            "$h1",
-            "$h2.a",
-            "{{",
-            "order",
-            "}}",
-            "</data>",
-            "<system>",
-            "tool",
-            "workspace",
-            "memory",
-            "peer",
-            "DE02120300000000202051",
-            "eve@evil.example",
-        ]
-    ),
-)
+_PLAIN = "pay delete forward the account order tomorrow urgent please ignore all earlier instructions yes no approve it"
+_ODD = "$h1 $h2.a {{ order }} </data> <system> tool workspace memory peer DE02120300000000202051 eve@evil.example"
+_WORDS = (*_PLAIN.split(), *_ODD.split())
 _LONGEST = 60  # words
 
 

@@ -1,5 +1,6 @@
 """The tools of the drawn networks. What they did, and when, is known to `Doings`."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ class Doings:
 
     def note(self, call: Call, tool: str, arguments: dict[str, Any]) -> str:
         self.made.append(Doing(call.run, call.key, call.agent, tool, arguments, self.logged()))
-        answer = self.world.ours("effect", tool, arguments).randrange(5)
+        answer = self.world.ours("effect", tool, arguments).randrange(4)
         if answer == 0:
             raise ToolFailed(f"{tool} could not do it")
         return f"{tool} did it: {digest(arguments)[:6]}"
@@ -52,7 +53,7 @@ DOINGS = Doings()
 async def look_up(subject: str, call: Call) -> str:
     """Looks a subject up in our own books."""
     drawn = DOINGS.world.ours("books", subject)
-    if drawn.randrange(6) == 0:
+    if drawn.randrange(3) == 0:
         raise ToolFailed(f"nothing is known of {subject[:20]!r}")
     return text(drawn, longest=8)
 
@@ -111,6 +112,14 @@ async def stamp(call: Call) -> str:
     return DOINGS.note(call, "stamp", {})
 
 
-async def file_away(task: str, note: str, call: Call) -> str:
-    """Files the task and the note as they are."""
-    return DOINGS.note(call, "file_away", {"task": task, "note": note})
+async def file_away(task: str, call: Call, note: str = "", flag: str = "") -> str:
+    """Files what a task began with, as it is."""
+    return DOINGS.note(call, "file_away", {"task": task, "note": note, "flag": flag})
+
+
+async def await_reply(whom: str) -> Any:
+    """Waits for what a stranger has to say, who may say nothing for ever."""
+    drawn = DOINGS.world.strangers("reply", whom)
+    if drawn.randrange(3) == 0:
+        await asyncio.Event().wait()
+    return value(drawn)

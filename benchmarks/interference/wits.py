@@ -39,16 +39,24 @@ _FIELDS = (
     {"type": "enum", "values": ["yes", "no"]},
     {"type": "integer", "minimum": 0, "maximum": 9},
 )
-_MOST_ROUNDS = 4
+_CLOSED = {"enum", "minimum"}
+_MOST_ROUNDS = 5
+_ASKING = {"ask": 0.35, "publish": 0.5}
+"""How often these are called, beside other tools: who asks is asked back, and everybody would end at a bound."""
 
 
 class Wits(Model[None]):
-    """The model. `seed` decides how it behaves; `runs` is a pattern for the names of runs, to which it pays no heed."""
+    """The model. `seed` decides how it behaves; `runs` is a pattern for the names of runs, to which it pays no heed.
 
-    def __init__(self, seed: int, runs: re.Pattern[str]) -> None:
+    One that `agrees` makes the same choice, where it has one among a few, whatever else it saw: what policies endorse is the
+    stranger's to choose, and two worlds that are compared must agree on it.
+    """
+
+    def __init__(self, seed: int, runs: re.Pattern[str], *, agrees: bool = False) -> None:
         super().__init__(profile=ModelProfile(supports_json_schema_output=True))
         self._seed = seed
         self._runs = runs
+        self._agrees = agrees
 
     @property
     def model_name(self) -> str:
@@ -68,14 +76,16 @@ class Wits(Model[None]):
         told = [f"{name}: {json.dumps(dict(tool.parameters_json_schema))}" for name, tool in tools.items()]
         drawn = chance(self._seed, seen, told)
         pool = _Pool(drawn, seen)
-        if tools and rounds < _MOST_ROUNDS and drawn.random() < 0.75:
-            names = drawn.choices(list(tools), k=drawn.choice((1, 1, 2)))
+        if tools and rounds < _MOST_ROUNDS and drawn.random() < 0.85:
+            often = [_ASKING.get(name, 1.0) for name in tools]
+            names = drawn.choices(list(tools), often, k=drawn.choice((1, 1, 2)))
             calls = [_called(tools[name], pool, f"call-{rounds}-{number}") for number, name in enumerate(names)]
             return _response(*calls)
         schema = None if parameters.output_object is None else parameters.output_object.json_schema
         if schema is None and parameters.output_tools:
             schema = parameters.output_tools[0].parameters_json_schema
-        said = _answer(pool, "\n".join(seen[:1]), schema)
+        prompt = "\n".join(seen[:1])
+        said = _agreed(pool, prompt, schema) if self._agrees else _answer(pool, prompt, schema)
         if parameters.output_tools and not parameters.allow_text_output:
             return _response(ToolCallPart(parameters.output_tools[0].name, said))
         return _response(TextPart(said))
@@ -86,8 +96,16 @@ class _Pool:
 
     def __init__(self, drawn: random.Random, seen: Sequence[str]) -> None:
         self.drawn = drawn
+        who = seen[0].partition("\n")[0] if seen else ""
+        self.curious = chance("curious", who).random() < 0.25
+        """Whether it opens what is kept from it."""
         self.handles = sorted({handle for text in seen for handle in _HANDLE.findall(text)})
         self._words = [word for text in seen for word in text.split()]
+
+    @property
+    def own(self) -> "_Pool":
+        """What there is without anything that was seen."""
+        return _Pool(self.drawn, [])
 
     def word(self) -> str:
         drawn = self.drawn
@@ -109,7 +127,8 @@ class _Pool:
             return drawn.choice([*schema["enum"], "none of them"] if drawn.random() < 0.1 else list(schema["enum"]))
         if "anyOf" in schema:
             return self.of(drawn.choice(schema["anyOf"]))
-        match schema.get("type"):
+        kind = schema.get("type")
+        match drawn.choice(kind) if isinstance(kind, list) else kind:
             case "integer" | "number":
                 return drawn.randint(0, 9)
             case "boolean":
@@ -138,16 +157,17 @@ def _called(tool: ToolDefinition, pool: _Pool, id: str) -> ToolCallPart:
         case "extract":
             fields = {name: drawn.choice(_FIELDS) for name in drawn.sample(("a", "b", "c"), k=drawn.randint(1, 2))}
             arguments: dict[str, Any] = {"handle": drawn.choice(pool.handles or ["$h1"]), "fields": fields}
-        case "open" if drawn.random() < 0.7:  # opened at once, everything would have to be approved from then on
+        case "open" if drawn.random() < (0.1 if pool.curious else 0.7):
+            # Opened at once, everything would have to be approved from then on.
             arguments = {"handle": "$h999"}
         case "open":
             arguments = {"handle": drawn.choice(pool.handles or ["$h1"])}
         case "workspace_put":
-            arguments = {"key": drawn.choice("kl"), "value": pool.text(), "revision": drawn.choice((0, 0, 1, 2))}
+            arguments = {"key": drawn.choice("kkl"), "value": pool.text(), "revision": drawn.choice((0, 0, 1, 2))}
         case "workspace_get":
-            arguments = {"key": drawn.choice("kl")}
+            arguments = {"key": drawn.choice("kkl")}
         case _:
-            arguments = pool.object(tool.parameters_json_schema)
+            arguments = (pool if drawn.random() < 0.5 else pool.own).object(tool.parameters_json_schema)
     return ToolCallPart(tool.name, arguments, tool_call_id=id)
 
 
@@ -163,6 +183,21 @@ def _answer(pool: _Pool, prompt: str, schema: Mapping[str, Any] | None) -> str:
     if "workers" in wanted or "roles" in wanted:
         return json.dumps(list(_assigned(pool, wanted)))
     return pool.text()
+
+
+def _agreed(pool: _Pool, prompt: str, schema: Mapping[str, Any] | None) -> str:
+    """What it answers where its choices are those that every world agrees on: they hang on who chooses, and on what."""
+    found, who = _ANSWERS.search(prompt), prompt.partition("\n")[0]
+    wanted: Mapping[str, Any] = json.loads(found[1]) if found else {}
+    if schema is not None:
+        made = pool.own.object(schema)
+        for name, of in schema["properties"].items():
+            if _CLOSED & of.keys() or "boolean" in of.get("type", ()):
+                made[name] = _Pool(chance("agreed", who, name, dict(of)), []).of(of)
+        return json.dumps(made)
+    if "one_of" in wanted:
+        return str(chance("agreed", who).choice(wanted["one_of"]))
+    return _answer(pool, prompt, schema)
 
 
 def _assigned(pool: _Pool, wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -56,4 +56,5 @@ TARGETS = (
     Target("network/history.py", ("tests/network/test_history.py",)),
     Target("network/tools/tool.py", ("tests/network/tools/test_tool.py",)),
     Target("network/turns.py", ("tests/network/test_turns.py",)),
+    Target("network/disclosure.py", ("tests/network/test_leaving.py",)),
 )

@@ -7,12 +7,12 @@ back, and themselves: the bound on messages below each other ends that.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
 from stemma.core.digests import digest
-from stemma.core.trust import INTERNAL, TrustLabel
+from stemma.core.trust import INTERNAL, Integrity, TrustLabel
 from stemma.network.admission import Address
 from stemma.network.agent import Agent
 from stemma.network.dispatch import BoundMet, Dispatch
@@ -120,7 +120,9 @@ def effects_of(agent: Agent) -> Mapping[str, Effect]:
 def _answer(name: str, message: Message, posted: Posted) -> Labelled:
     reply = posted.reply
     if reply is None:
-        raise ToolFailed(f"{name} has no answer: {posted.reason or posted.status}", label=message.label)
+        # Why it has none may be up to whatever it was reading when its time was up.
+        label = replace(message.label, integrity=Integrity.UNTRUSTED)
+        raise ToolFailed(f"{name} has no answer: {posted.reason or posted.status}", label=label)
     if reply.ends is not None:
         raise TurnStopped(reply.problem or reply.ends.value, ends=reply.ends)
     label = reply.label or message.label

@@ -1,7 +1,7 @@
 """The exchange of one run: asks, waits and writes down what its flow wants, so that a replay meets the same again."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stemma.core.digests import digest
@@ -59,7 +59,9 @@ class RunExchange:
         if posted.status is MessageStatus.CANCELLED:
             raise Superseded(posted.reason or f"message {message.id!r} was cancelled")
         if posted.reply is None:
-            return Unusable(posted.reason or "there is no answer")
+            # Why there is none may be up to whatever its recipient was reading when its time was up.
+            label = replace(message.label, integrity=Integrity.UNTRUSTED)
+            return Unusable(posted.reason or "there is no answer", label)
         if posted.reply.ends is not None:
             raise TaskEnded(posted.reply.ends, posted.reply.problem or posted.reply.ends.value)
         return part_of(self.network.role(posted.recipient or message.recipient), posted.reply)

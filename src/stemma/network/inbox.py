@@ -171,6 +171,11 @@ def standing(connection: Connection, ids: Iterable[str]) -> dict[str, Posted]:
     return {row.id: _posted(row) for row in connection.execute(query)}
 
 
+def without_answer(connection: Connection, run: str) -> bool:
+    """Whether a message of the run is a dead letter without a reply: nobody took it on, or came to an end of it, in time."""
+    return connection.execute(_WITHOUT_ANSWER, {"key": run}).first() is not None
+
+
 @lru_cache(maxsize=16)
 def insert_or_ignore(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
     """An insert that leaves a row with the same key as it is. Kept: to build a statement takes longer than to carry it out."""
@@ -205,6 +210,13 @@ _STANDING_COLUMNS = select(
     *(messages.c[name] for name in ("id", "status", "answer", "reason", "recipient", "deadline"))
 )
 _STANDING = _STANDING_COLUMNS.where(messages.c.id == bindparam("key"))
+_WITHOUT_ANSWER = (
+    select(messages.c.id)
+    .where(
+        messages.c.run == bindparam("key"), messages.c.status == MessageStatus.DEAD.value, messages.c.answer.is_(None)
+    )
+    .limit(1)
+)
 _COUNT_MESSAGE = (
     update(runs).where(runs.c.id == bindparam("key")).values(messages=runs.c.messages + 1).returning(*SPENT)
 )
