@@ -13,11 +13,13 @@ from stemma.network.manifest import CONTEXT
 from stemma.network.message import Message
 from stemma.network.network import Role
 from stemma.network.state.window import Window, fit
+from stemma.network.tools.tool import Tool, ToolFailed
 from stemma.network.turn import as_said, render, shown
 from stemma.registry.prompt import Rendered
 
 if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
-    from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse
+    from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, ToolCallPart
+    from pydantic_ai.tools import ToolDefinition
 
 _LISTS = (CONTEXT, "memory")
 """Parts that are passages, the most relevant first."""
@@ -162,3 +164,25 @@ def _text_of(exchange: Exchange) -> str:
     calls = "".join(call.tool_name + call.args_as_json_str() for call in exchange.said.tool_calls)
     told = [part.content for part in exchange.told.parts if isinstance(part, RetryFeedbackPart | ToolReturnPart)]
     return said + calls + "".join(map(as_said, told))
+
+
+def correction(reason: str) -> "ModelRequest":
+    """What a model is told of an answer that is none."""
+    from pydantic_ai.messages import ModelRequest, RetryFeedbackPart, RetryInfo
+
+    return ModelRequest(parts=[RetryFeedbackPart(reason, retry=RetryInfo("validation_error"))])
+
+
+def definition(tool: Tool) -> "ToolDefinition":
+    """A tool as a model is told of it."""
+    from pydantic_ai.tools import ToolDefinition
+
+    return ToolDefinition(name=tool.name, parameters_json_schema=dict(tool.parameters), description=tool.description)
+
+
+def arguments_of(call: "ToolCallPart") -> dict[str, Any]:
+    """What a model wrote for a tool. Raises ToolFailed where that is no JSON object."""
+    try:
+        return call.args_as_dict(raise_if_invalid=True)
+    except (ValueError, AssertionError) as error:
+        raise ToolFailed(f"the arguments of {call.tool_name!r} are not a JSON object: {error}") from error

@@ -9,18 +9,15 @@ then a person is asked what happened. What the agent gets to see of all that, an
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from stemma.core.clock import Clock
 from stemma.core.errors import ModelError, TemplateError
 from stemma.core.frames import framed
 from stemma.core.trust import Integrity, TrustLabel, join_all
 from stemma.guard.access import agent_id
-from stemma.guard.policy import Policy
 from stemma.network.answers import Answer, answer_of, endorsed_answer
-from stemma.network.caller import ModelCaller
 from stemma.network.claiming import Delivery
-from stemma.network.conversation import Earlier, Exchange, conversation
+from stemma.network.conversation import Earlier, Exchange, arguments_of, conversation, correction, definition
 from stemma.network.endorser import Endorser
 from stemma.network.handling import Handling
 from stemma.network.interception import Rejected, approved, interceptor_for
@@ -28,13 +25,13 @@ from stemma.network.journal import Charge, Event, Journal
 from stemma.network.mediation import Mediator
 from stemma.network.message import Message, PartKind
 from stemma.network.network import Network, Role
-from stemma.network.people import Decision, Interceptor, Question
-from stemma.network.protection import Shield
+from stemma.network.people import Interceptor
 from stemma.network.quarantine import NOTE, Sight
 from stemma.network.reader import EXTRACT, OPEN
 from stemma.network.run import RunStatus
 from stemma.network.speaker import Said, Speaker
 from stemma.network.state.window import TooLong
+from stemma.network.surroundings import Surroundings
 from stemma.network.toolcaller import ToolCaller
 from stemma.network.tools.tool import Tool, ToolFailed, TurnStopped
 from stemma.network.turn import FROM_MODEL, NoAnswer, Reply, Unusable, as_said, fitting, value_of
@@ -46,48 +43,6 @@ if TYPE_CHECKING:  # pydantic_ai takes 0.6 s to import
 
 _A_TEXT = {"pattern": r"\S"}
 """What a person may write in the place of an answer without a schema: anything but nothing."""
-
-
-class Surroundings(Protocol):
-    """What a turn needs of the process that it is taken in."""
-
-    caller: ModelCaller
-
-    async def tools(self, network: Network, role: Role) -> Mapping[str, Tool]:
-        """The tools that the agent holds, of which the role may allow fewer."""
-
-    def colleagues(self, network: Network, role: Role, message: Message) -> Mapping[str, Tool]:
-        """The tools with which it sends messages of its own while it answers `message`."""
-
-    async def history(self, role: Role, message: Message) -> Sequence[Earlier]:
-        """The agent's own earlier turns in the task that it sees again, the oldest first, each answered."""
-
-    async def decision(self, question: Question) -> Decision:
-        """What a person, or the clock, decided; waits as long as it takes."""
-
-    async def remember(self, by: str, scope: str, text: str, source: str, label: TrustLabel) -> None:
-        """Keeps a text across tasks, in the name of the agent `by`; once for each source."""
-
-    async def permit(self, by: str, resource: str) -> None:
-        """Nothing, if the agent `by` may use that. Raises Unauthorized."""
-
-    def policy(self, network: Network) -> Policy:
-        """What decides about the network's calls."""
-
-    async def actor(self, run: str) -> str:
-        """Who asked for the task."""
-
-    async def late(self, run: str) -> bool:
-        """Whether a message of the run had no answer when its time was up."""
-
-    def shield(self, network: Network) -> Shield:
-        """What stands at the network's entry and exits."""
-
-    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function returns that blocks."""
-
-    @property
-    def clock(self) -> Clock: ...
 
 
 @dataclass
@@ -177,7 +132,7 @@ class Turn:
         handling = Handling(
             self.message, self.role, self.sight, self.journal, self._speaker, self._endorser, self._caller.mediator
         )
-        definitions = [_definition(tool) for tool in tools.values()]
+        definitions = [definition(tool) for tool in tools.values()]
         if self.sight.guarded:
             definitions += handling.definitions()
         exchanges: list[Exchange] = []
@@ -196,7 +151,7 @@ class Turn:
             corrections += 1
             if corrections > limits.corrections:
                 raise NoAnswer(_told(answer.reason, limits.corrections))
-            exchanges.append(Exchange(spoken.response, _correction(answer.reason)))
+            exchanges.append(Exchange(spoken.response, correction(answer.reason)))
         raise NoAnswer(f"it had no answer after {limits.iterations} rounds of its control loop")
 
     async def _speak(
@@ -275,7 +230,7 @@ class Turn:
 
     async def _used(self, step: str, call: "ToolCallPart", tools: Mapping[str, Tool], handling: Handling) -> Any:
         """What the agent is told of one call. Raises ToolFailed for one that was none."""
-        name, arguments = call.tool_name, _arguments(call)
+        name, arguments = call.tool_name, arguments_of(call)
         if self.sight.guarded and name in (EXTRACT, OPEN):
             return await handling.use(step, name, arguments)
         tool = tools.get(name)
@@ -361,24 +316,5 @@ class Turn:
                 await self.around.remember(self._id, recall.scope, text, f"{self.message.id}/{name}", of)
 
 
-def _arguments(call: "ToolCallPart") -> dict[str, Any]:
-    try:
-        return call.args_as_dict(raise_if_invalid=True)
-    except (ValueError, AssertionError) as error:
-        raise ToolFailed(f"the arguments of {call.tool_name!r} are not a JSON object: {error}") from error
-
-
 def _told(reason: str, times: int) -> str:
     return f"{reason} (it was told so {times} time{'' if times == 1 else 's'})" if times else reason
-
-
-def _correction(reason: str) -> "ModelRequest":
-    from pydantic_ai.messages import ModelRequest, RetryFeedbackPart, RetryInfo
-
-    return ModelRequest(parts=[RetryFeedbackPart(reason, retry=RetryInfo("validation_error"))])
-
-
-def _definition(tool: Tool) -> "ToolDefinition":
-    from pydantic_ai.tools import ToolDefinition
-
-    return ToolDefinition(name=tool.name, parameters_json_schema=dict(tool.parameters), description=tool.description)
