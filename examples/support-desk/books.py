@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import Annotated, Any, TextIO, TypeAlias
+
+from pydantic import WithJsonSchema
 
 from stemma.network.tools import Call, Effect, ToolFailed, tool
 
@@ -24,6 +26,25 @@ COLUMNS = ("reference", "order", "customer", "amount", "reason", "key")
 
 Record: TypeAlias = Mapping[str, str]
 """An order by the columns of `accounts.csv`, and `refunded`, the reference of its refund or an empty text."""
+
+_TEXT = {"type": "string", "minLength": 1}
+Claim: TypeAlias = Annotated[
+    dict[str, str],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "order": {"type": "string", "pattern": "^[0-9]{6}$"},
+                "customer": _TEXT,
+                "amount": {"type": "string", "pattern": "^([1-9][0-9]*[.][0-9]{2}|0[.]([0-9][1-9]|[1-9]0))$"},
+                "reason": _TEXT,
+            },
+            "required": ["order", "customer", "amount", "reason"],
+            "additionalProperties": False,
+        }
+    ),
+]
+"""What is to be paid, in euros and more than nothing. Each call is held against this, and what a person writes instead."""
 
 
 @tool(effect=Effect.READ)
@@ -69,7 +90,7 @@ def is_within_limit(claim: dict[str, str]) -> str:
 
 
 @tool(effect=Effect.SPEND, idempotent=True, timeout=10)
-def refund(claim: dict[str, str], call: Call) -> dict[str, str]:
+def refund(claim: Claim, call: Call) -> dict[str, str]:
     """Pays a claim back to the payment method of the order, once: the receipt, whose `paid` says whether it was now.
 
     Called again with the same key, after a crash, it gives the same receipt; with another key, for an order that is

@@ -13,6 +13,8 @@ from stemma.optimize.settings import SearchSettings
 COLUMNS = ("--input", "text", "--expected", "label")
 SEARCH = ("optimize", "desk/triage", "--train", "data.csv", *COLUMNS, "--max-calls", "500", "--population", "8")
 PASSED = """\
+candidate N (DIGEST) of session SESSION
+against   prompts:/desk/triage/N (DIGEST)
 PASS
   the N % interval of the gain, +N to +N, lies above the margin of
   +N
@@ -104,7 +106,8 @@ def test_gate_lets_a_better_prompt_through(desk: Terminal, learned: str) -> None
     """A winner that is shown to be better becomes a version with the label, and its lineage leads to the seed."""
     ran = desk("gate", learned, *HELD, "--label", "production")
     assert ran.code == 0
-    assert re.sub(r"\d+(\.\d+)?", "N", ran.out) == PASSED
+    named = re.sub(r"\([0-9a-f]{12}\)", "(DIGEST)", ran.out.replace(learned, "SESSION"))
+    assert re.sub(r"\d+(\.\d+)?", "N", named) == PASSED
     assert ran.out.endswith("released as prompts:/desk/triage/2, labelled production\n")
     tree = desk("prompts", "lineage", "desk/triage@production").out.splitlines()
     assert tree[0].endswith("desk/triage/2")
@@ -121,7 +124,7 @@ def test_gate_that_says_no_exits_100_with_reasons(desk: Terminal, learned: str) 
     desk.write("few.csv", coded(range(200, 202)))
     open_ = desk("gate", learned, "--data", "few.csv", *COLUMNS)
     assert open_.code == 100
-    assert open_.out.splitlines()[:2] == [
+    assert open_.out.splitlines()[2:4] == [
         "INCONCLUSIVE",
         "  6 complete pairs are too few to decide; 30 are asked for",
     ]
@@ -129,9 +132,62 @@ def test_gate_that_says_no_exits_100_with_reasons(desk: Terminal, learned: str) 
 
 
 def test_dry_run_judges_and_releases_nothing(desk: Terminal, learned: str) -> None:
-    """--dry-run says what the gate would say."""
-    assert desk("gate", learned, *HELD, "--dry-run").code == 0
+    """--dry-run says what the gate would say, and that nothing was released; so does JSON, with what was compared."""
+    ran = desk("gate", learned, *HELD, "--dry-run")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "nothing is released: this was a dry run")
+    assert "user:ada ran the session that wrote this candidate: a release" in " ".join(ran.err.split())
+    told = desk("gate", learned, *HELD, "--dry-run", "--json").json
+    assert (told["against"], told["dry_run"], told["seen"]) == ("prompts:/desk/triage/1", True, 0)
+    assert told["candidate_id"] == desk("prompts", "lineage", learned, "--json").json[0]["id"]
     assert desk("prompts", "ls", "--json").json[0]["latest"] == 1
+
+
+def test_gate_does_not_count_what_the_search_learned_from(desk: Terminal, learned: str) -> None:
+    """Its own training data decide nothing; mixed with unseen cases they are left out and counted."""
+    known = desk("gate", learned, "--data", "data.csv", *COLUMNS, "--label", "production")
+    assert known.code == 100
+    assert "INCONCLUSIVE\n  90 of 90 cases are left out, as the candidate or the incumbent learned" in known.out
+    assert "0 are left and 30 are asked for; give more cases that no search has seen" in " ".join(known.out.split())
+    desk.write("mixed.csv", coded([*range(10), *range(100, 116)]))
+    mixed = desk("gate", learned, "--data", "mixed.csv", *COLUMNS, "--dry-run")
+    assert "30 cases are left out: the candidate or the incumbent learned from them" in " ".join(mixed.out.split())
+    told = desk("gate", learned, "--data", "mixed.csv", *COLUMNS, "--json").json
+    assert (told["verdict"], told["seen"], told["comparison"]["n"]) == ("PASS", 30, 48)
+
+
+def test_gate_refuses_another_incumbent_than_the_labelled_before_it_asks(desk: Terminal, learned: str) -> None:
+    """What a release would refuse is refused while it costs nothing: no verdict is recorded."""
+    desk.write("next.txt", "Say which it is.\n\nLabels:\n- refund\n- delivery\n- account\n")
+    assert desk("prompts", "save", "desk/triage", "next.txt").code == 0
+    refused = desk("gate", learned, *HELD, "--against", "desk/triage/2", "--label", "production").told(100)
+    assert "'production' is prompts:/desk/triage/1 (e141400b541c) now, and the comparison is with" in refused
+    assert "compare with desk/triage@production, or release under another label" in refused
+    assert "gate.judged" not in desk("audit", "tail").out
+    assert desk("gate", learned, *HELD, "--against", "desk/triage/2", "--label", "staging").code == 0
+
+
+def test_gate_says_that_the_labelled_version_is_the_candidate(desk: Terminal, learned: str) -> None:
+    """More cases would not tell a prompt from itself."""
+    assert desk("gate", learned, *HELD, "--label", "production").code == 0
+    again = desk("gate", learned, *HELD, "--label", "production")
+    assert (again.code, "candidate and incumbent are the same words" in again.out) == (100, True)
+
+
+def test_sessions_are_listed_with_what_they_came_to(desk: Terminal, learned: str) -> None:
+    """Each with the id that gate and --resume take, when it was, what it took and what it found."""
+    named, line = desk("sessions", "ls").out.splitlines()
+    assert named == f"{learned}  finished  desk/triage"
+    assert re.fullmatch(r"   \S{10} \d\d:\d\d  \d+ calls  best [\d.]+ %  held out [\d.]+ %", line)
+    [told] = desk("sessions", "ls", "desk/triage", "--json").json
+    assert (told["id"], told["state"], told["prompt"]) == (learned, "finished", "desk/triage")
+    assert "there are no searches yet" in desk("sessions", "ls", "desk/other").err
+
+
+def test_lineage_fits_the_terminal(desk: Terminal, learned: str) -> None:
+    """However many operators a candidate comes from, its line is not broken: the names give way."""
+    lines = desk("prompts", "lineage", learned).out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(re.match(r"[│ ├└─]*#\d+ [0-9a-f]{12}  \S+( .*)?$", line) for line in lines)
 
 
 @pytest.mark.parametrize(

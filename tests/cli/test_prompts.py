@@ -78,6 +78,54 @@ def test_label_that_is_not_where_it_was_believed_stays(second: Terminal) -> None
     assert second("prompts", "show", "desk/triage@production", "--json").json["version"] == 2
 
 
+def test_shown_version_has_an_origin(second: Terminal) -> None:
+    """Before the text stand its labels, its author, the time, how far it is to be trusted, and the message."""
+    shown = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", second("prompts", "show", "desk/triage/1").out)
+    assert shown.splitlines()[:4] == [
+        "prompts:/desk/triage/1  e141400b541c  [production]",
+        "   written by user:ada, DATE; trusted",
+        "   by hand",
+        "",
+    ]
+    assert "   words of a file, which no store knows" in second("prompts", "show", "triage.txt").out
+
+
+def test_words_of_a_person_have_no_ancestors(desk: Terminal) -> None:
+    """That is an answer, not an error: who wrote them, and in JSON an empty list."""
+    ran = desk("prompts", "lineage", "desk/triage")
+    assert (ran.code, ran.err) == (0, "")
+    assert " ".join(ran.out.split()).startswith(
+        "prompts:/desk/triage/1 e141400b541c [production] written by user:ada, "
+    )
+    assert ran.out.endswith("it has no machine-made ancestors\n")
+    assert desk("prompts", "lineage", "desk/triage", "--json").json == []
+
+
+def test_saving_the_same_words_says_that_nothing_changed(desk: Terminal) -> None:
+    """The version is the old one, which is said, and so is that a message went nowhere."""
+    assert desk("prompts", "save", "desk/triage", "triage.txt").out.endswith("e141400b541c  [production]  unchanged\n")
+    again = desk("prompts", "save", "desk/triage", "triage.txt", "-m", "once more")
+    assert " ".join(again.err.split()) == "warning: the message was not kept: version 1 has these words already"
+    assert desk("prompts", "save", "desk/triage", "triage.txt", "--json").json["unchanged"] is True
+
+
+def test_export_writes_over_a_file_only_with_force(second: Terminal) -> None:
+    """What somebody else may have written there stays, unless it is said that it may go."""
+    assert second("prompts", "export", "desk/triage/1", "out.json").code == 0
+    assert "with --force" in second("prompts", "export", "desk/triage/2", "out.json").told(2)
+    assert (
+        second("prompts", "import", "out.json", "--name", "desk/one", "--json")
+        .json["digest"]
+        .startswith("e141400b541c")
+    )
+    assert second("prompts", "export", "desk/triage/2", "out.json", "--force").code == 0
+    assert (
+        second("prompts", "import", "out.json", "--name", "desk/two", "--json")
+        .json["digest"]
+        .startswith("eadb0649a00e")
+    )
+
+
 @pytest.mark.parametrize("name", ["copy.prompt.yml", "copy.prompty", "copy.prompt", "copy.json"])
 def test_prompt_survives_the_way_through_a_file(desk: Terminal, name: str) -> None:
     """What is exported and imported again has the digest it had."""
@@ -92,19 +140,27 @@ def test_prompt_survives_the_way_through_a_file(desk: Terminal, name: str) -> No
         ("save ../up triage.txt", 2, "prompt name '../up' is not valid: a name never contains '..'"),
         ("save desk/x missing.txt", 2, "missing.txt: cannot be read: No such file or directory; check the path"),
         ("save desk/x latin.txt", 2, "latin.txt: is not UTF-8 text; save it as UTF-8"),
-        ("save desk/x data.csv", 2, "data.csv: the name says no prompt format"),
-        ("save desk/x open.txt", 2, "line 1: not a Jinja2 template"),
+        ("save desk/x data.csv", 2, "data.csv: the name says no prompt format; let it end in one of .prompt.yml, "),
+        ("save desk/x data.csv", 2, ".prompt, .json, .txt, .md"),
+        ("save desk/x open.txt", 2, "open.txt: line 1: not a Jinja2 template"),
+        ("save desk/x open.txt", 2, "write {{ '{{' }} where braces are meant"),
+        ("save desk/x empty.txt", 2, "empty.txt: is empty; write in it what the model is to do"),
+        ("save desk/x empty.json", 2, "nothing was saved as 'desk/x': the prompt is empty"),
         ("save desk/x evil.txt", 2, "reaches for a Python attribute"),
         ("show desk/none", 1, "there is no prompt 'desk/none'"),
         ("show desk/triage/7", 1, "prompt 'desk/triage' has no version 7; the newest is 1"),
         ("show desk/triage@staging", 1, "label one with: stemma prompts label desk/triage 1 staging"),
         ("label desk/triage 1 PROD", 2, "label 'PROD' is not valid: a label has 1 to 36 of"),
         ("label desk/triage one production", 2, "Invalid value for 'version'"),
-        ("lineage desk/triage", 1, "was written by a person (user:ada)"),
         ("lineage 5", 1, "there is no candidate 5"),
         ("export desk/triage out.xyz", 2, "out.xyz: the name says no prompt format"),
         ("export desk/triage nowhere/out.json", 2, "nowhere/out.json cannot be written: No such file or directory"),
         ("export desk/triage out.json --format toml", 2, "format 'toml' is not known"),
+        (
+            "export desk/triage empty.json",
+            2,
+            "empty.json is there already and was not written; write over it with --force",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
@@ -113,6 +169,8 @@ def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
     """Every refusal names the thing and the way out, and the registry is as it was."""
     desk.write("latin.txt", b"caf\xe9 {{x}}")
     desk.write("open.txt", "Answer {{ticket")
+    desk.write("empty.txt", "\n")
+    desk.write("empty.json", '{"instructions": ""}')
     desk.write("evil.txt", "Answer {{ticket.__class__.__mro__}}")
     before = sorted(path.name for path in desk.folder.iterdir())
     entries = desk("audit", "verify", "--json").json["entries"]

@@ -224,6 +224,31 @@ def test_a_missing_file_names_its_neighbour(write: Write) -> None:
         _read(write.folder / "tikets.csv")
 
 
+def test_a_file_that_is_not_there_is_missing_before_it_has_no_format(write: Write) -> None:
+    """Of a name without a suffix that leads nowhere, first things are said first."""
+    with pytest.raises(InvalidData, match="y: no such file"):
+        _read(write.folder / "y")
+    (write.folder / "y").write_text("text,label\n")
+    with pytest.raises(InvalidData, match="no suffix is not a format read here"):
+        _read(write.folder / "y")
+
+
+@pytest.mark.parametrize(("mark", "named"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_columns_may_be_parted_by_other_marks(write: Write, mark: str, named: str) -> None:
+    """What the header shows counts, whatever stands in the texts; a bad row speaks of that mark."""
+    lines = [("text", "label"), ("a, b, and c", "x"), ("one", "two", "three")]
+    data = _read(write("".join(f"{mark.join(line)}\n" for line in lines)))
+    assert [(dict(case.inputs), case.expected) for case in data] == [({"text": "a, b, and c"}, "x")]
+    assert data.problems == (BadRow(3, f"has 3 fields where the header has 2; quote fields that hold {named}"),)
+
+
+def test_a_comma_is_meant_where_it_can_be(write: Write) -> None:
+    """Other marks in a header are part of the names of its columns, and a column that no mark brings about is missing."""
+    assert dict(_read(write("text,label,a;b\nx;y,z,w\n")).cases[0].inputs) == {"text": "x;y"}
+    with pytest.raises(InvalidData, match="has no column 'text'; it has 'id;note'"):
+        _read(write("id;note\n1;x\n"))
+
+
 def test_a_folder_is_no_file(write: Write) -> None:
     """A folder, even one named like a data set, is refused as what it is."""
     (write.folder / "data.csv").mkdir()

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import stemma
+from stemma.core.errors import InvalidInput
 from stemma.network import Call, Manifest, Verdict, load_manifest, mermaid
 from stemma.network.questions import Asked
 from stemma.network.run import Run, RunStatus
@@ -151,6 +152,20 @@ def test_edited_refund_is_paid_as_the_person_wrote_it(desk: Path) -> None:
         [ended] = run(here, desk, [LOST]).values()
     assert refunds(desk) == [("121063", "20.00")]
     assert "€20.00" in values(ended)["reply"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"amount": "abc"}, {"amount": 20}, {"amount": "0.00"}, {"order": "1,2"}, {"to": "me"}]
+)
+def test_claim_that_is_none_is_not_paid(desk: Path, change: dict[str, Any]) -> None:
+    """Whoever wrote it is told at once, and may write another."""
+    with opened(desk) as here:
+        [asked] = questions(here, run(here, desk, [LOST])).values()
+        claim = {**asked.question.facts["arguments"]["claim"], **change}
+        with pytest.raises(InvalidInput, match="stays open, since the value does not fit: at 'claim"):
+            decide(here, asked, Verdict.EDITED, value={"claim": claim})
+        assert len(here.networks.questions.ls()) == 1
+    assert refunds(desk) == []
 
 
 def test_no_answer_is_a_no(desk: Path) -> None:

@@ -188,6 +188,20 @@ def test_a_child_has_its_parts_from_either_parent(seed: int) -> None:
     assert len(set(child.demonstrations)) == len(child.demonstrations)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_row_that_is_repeated_is_shown_once(seed: int) -> None:
+    """Copies in the data, spaces apart, are one example, whichever operators write it, even where their answers differ."""
+    copies = [Case(dict(POOL[0].inputs), "south"), Case({"text": f" {POOL[0].inputs['text']} "}, POOL[0].expected)]
+    task = Task((*POOL[:2], POOL[0], *copies), VAL, token_cap=300)
+    prompt = written(CoverDemonstrations(), parent(), task, seed)
+    for operator in (AddDemonstrations(), SwapDemonstration(), AddDemonstrations()):
+        prompt = operator.vary(parent(prompt), task, Random(seed)) or prompt
+    assert len(prompt.demonstrations) == len({shown.input for shown in prompt.demonstrations}) == 2
+    other = SEED.with_(demonstrations=tuple(map(demonstration_of, (copies[0], POOL[1]))))
+    child = crossover(parent(prompt), parent(other), task, Random(seed))
+    assert len(child.demonstrations) == len({shown.input for shown in child.demonstrations})
+
+
 def test_rephrasing_asks_for_the_instructions_and_takes_the_answer() -> None:
     """The model sees the instructions, and its answer becomes them; a code fence around it is taken off."""
     variation = Rephrase().vary(parent(), TASK, Random(0))

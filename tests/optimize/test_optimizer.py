@@ -13,6 +13,7 @@ from stemma.core.errors import BudgetExhausted, Conflict, InvalidInput
 from stemma.evaluate.calls import Target
 from stemma.evaluate.data import Case, Dataset
 from stemma.evaluate.scorers import scorer_named
+from stemma.evaluate.seen import marks_of
 from stemma.evaluate.trial import Trial
 from stemma.ledger.scope import Scope
 from stemma.models.embedded import EmbeddedModel
@@ -22,7 +23,7 @@ from stemma.optimize.settings import SearchSettings
 from stemma.registry.candidates import Candidates, Status
 from stemma.registry.contents import Contents
 from stemma.registry.prompt import Prompt
-from stemma.registry.sessions import Sessions, SessionStatus
+from stemma.registry.sessions import Generator, NewSession, Sessions, SessionStatus
 from stemma.testing.scripted import CountingModel, ScriptedModel
 
 OptimizerOn = Callable[[Scope], Optimizer]
@@ -119,7 +120,8 @@ def test_a_finished_session_may_be_asked_again(scope: Scope, optimizer_on: Optim
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"settings": replace(SMALL, seed=9)}, "the prompt, the scorer or a setting differs"),
+        ({"settings": replace(SMALL, seed=9)}, "the seed differs"),
+        ({"settings": replace(SMALL, elite=0.3)}, "the prompt, the scorer or a setting differs"),
         ({"model": ScriptedModel([])}, "the model differs"),
     ],
 )
@@ -130,6 +132,31 @@ def test_a_session_goes_on_only_as_it_began(
     first = search(optimizer_on(scope), assignment)
     with pytest.raises(InvalidInput, match=told):
         search(optimizer_on(scope), assignment, resume=first.session.id, **changed)
+
+
+def test_history_has_what_each_search_came_to(scope: Scope, optimizer_on: OptimizerOn, assignment: Assignment) -> None:
+    """The newest first, of one prompt or of all; a session that learned from no data is no search."""
+    optimizer = optimizer_on(scope)
+    first = search(optimizer, replace(assignment, name="triage"))
+    second = search(optimizer, assignment)
+    Sessions(scope).open(NewSession(Generator("desk/lead", {"kind": "brief"})))
+    assert [past.session.id for past in optimizer.history()] == [second.session.id, first.session.id]
+    [past] = optimizer.history(prompt_name="triage")
+    assert (past.calls, past.candidates) == (first.spending.total, first.candidates)
+    assert (past.best, past.held_out) == (first.validation.candidate, first.holdout.candidate)
+
+
+def test_a_session_keeps_marks_of_what_it_learned_from(
+    scope: Scope, optimizer_on: OptimizerOn, assignment: Assignment
+) -> None:
+    """Every case to learn from and to choose by has its marks with the session, those held out have none, nor have the seed's
+    words."""
+    result = search(optimizer_on(scope), assignment)
+    assert result.improved
+    seen = Sessions(scope).seen_by([result.best.digest])
+    assert seen == marks_of(assignment.train)
+    assert seen.isdisjoint(marks_of(assignment.holdout))
+    assert Sessions(scope).seen_by([result.seed.digest]) == frozenset()
 
 
 def test_a_session_on_other_data_is_another_session(
@@ -158,6 +185,10 @@ def test_a_model_that_changed_in_between_is_found_out(
         search(optimizer_on(scope), assignment, progress=interrupt)
     [session] = Sessions(scope).ls()
     assert session.status == SessionStatus.OPEN
+    [past] = optimizer_on(scope).history()
+    assert (past.session.id, past.held_out) == (session.id, None)
+    assert past.calls > 0
+    assert past.best is not None
     with scope.store.write() as connection:
         connection.exec_driver_sql("update completions set output = 'north'")
     with pytest.raises(Conflict, match="which is not what its first run did"):

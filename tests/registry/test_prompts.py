@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from stemma.core.errors import Conflict, InvalidName, NotFound, StoreError, TemplateError
+from stemma.core.errors import Conflict, InvalidInput, InvalidName, NotFound, StoreError, TemplateError
 from stemma.core.trust import INTERNAL, UNTRUSTED
 from stemma.ledger.scope import Scope
 from stemma.registry.candidates import Candidates, NewCandidate, Status
 from stemma.registry.contents import Contents
-from stemma.registry.prompt import Prompt
+from stemma.registry.prompt import Demonstration, Prompt
 from stemma.registry.prompts import Prompts
 from stemma.registry.sessions import Generator, NewSession, Sessions
 from stemma.store import Store
@@ -53,11 +53,22 @@ def test_versions_are_numbered_and_never_change(prompts: Prompts) -> None:
 
 def test_saving_the_same_again_changes_nothing(scope: Scope, prompts: Prompts) -> None:
     """An unchanged prompt keeps its version and is no event; changed metadata, or a return to old words, is a version."""
-    assert [prompts.save("triage", FIRST).version for _ in range(3)] == [1, 1, 1]
+    saved = [prompts.save("triage", FIRST) for _ in range(3)]
+    assert [(one.version, one.unchanged) for one in saved] == [(1, False), (1, True), (1, True)]
     assert _kinds(scope) == ["prompt.saved"]
     assert prompts.save("triage", FIRST, metadata={"owner": "ada"}).version == 2
     assert prompts.save("triage", SECOND).version == 3
     assert prompts.save("triage", FIRST).version == 4
+
+
+@pytest.mark.parametrize("prompt", [Prompt(""), Prompt(" \n", user="\t")], ids=["nothing", "spaces"])
+def test_a_prompt_that_says_nothing_is_not_saved(prompts: Prompts, prompt: Prompt) -> None:
+    """Nobody means an empty prompt; one that has nothing but a user's turn, or examples, says something."""
+    with pytest.raises(InvalidInput, match="nothing was saved as 'triage': the prompt is empty"):
+        prompts.save("triage", prompt)
+    assert prompts.ls() == []
+    assert prompts.save("triage", Prompt("", user="{{ticket}}")).version == 1
+    assert prompts.save("triage", Prompt("", demonstrations=(Demonstration("a", "b"),))).version == 2
 
 
 def test_a_prompt_is_found_by_every_kind_of_reference(prompts: Prompts) -> None:

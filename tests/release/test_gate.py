@@ -1,6 +1,7 @@
 """The gate between a candidate and a version number."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +17,11 @@ from stemma.evaluate.data import Case, Dataset
 from stemma.evaluate.memo import Journal, Memo
 from stemma.evaluate.runner import Runner
 from stemma.evaluate.scorers import scorer_named
+from stemma.evaluate.seen import marks_of
 from stemma.ledger.scope import Scope
 from stemma.registry.candidates import Candidates, NewCandidate, Status
 from stemma.registry.contents import Contents
-from stemma.registry.prompt import Prompt
+from stemma.registry.prompt import Demonstration, Prompt
 from stemma.registry.prompts import Prompts
 from stemma.registry.sessions import Generator, NewSession, Sessions
 from stemma.release import Gate, GatePolicy, GateVerdict
@@ -55,6 +57,12 @@ class Room:
     def candidate(self, prompt: Prompt, *, trust: TrustLabel = INTERNAL) -> int:
         session = Sessions(self.scope).open(NewSession(Generator("tests", {}), trust=trust))
         return self.candidates.store(session, [NewCandidate(prompt, "seed")])[0]
+
+    def learn(self, prompt: Prompt, cases: Iterable[Case], *, begin: Prompt = WRONG) -> int:
+        """The candidate of a session that began with `begin`, learned from the cases and wrote `prompt`."""
+        session = Sessions(self.scope).open(NewSession(Generator("tests", {}), seen=marks_of(cases)))
+        [first] = self.candidates.store(session, [NewCandidate(begin, "seed")])
+        return self.candidates.store(session, [NewCandidate(prompt, "rephrase", (first,))])[0]
 
     def kinds(self) -> list[str]:
         return [entry.kind for entry in self.scope.ledger.tail(100)]
@@ -169,6 +177,83 @@ def test_an_outage_is_no_failure(room: Room) -> None:
     assert (verdict.comparison.missing, verdict.comparison.losses) == (4, 0)
 
 
+# --- cases that were seen ---------------------------------------------------------------------------------------------
+
+
+def test_cases_that_the_session_learned_from_do_not_count(room: Room) -> None:
+    """They are left out and counted, and not asked for; spaces and the column's name make no other case of one."""
+    room.learn(RIGHT, [Case({"text": f" word{number}\n"}, "anything") for number in range(8)])
+    verdict = room.judge(RIGHT, WRONG)
+    assert (verdict.passed, verdict.seen, verdict.to_json()["seen"]) == (True, 8, 8)
+    assert verdict.comparison is not None
+    assert verdict.comparison.n == 32
+    assert len(room.model.calls) == 64
+    assert room.judge(RIGHT, WRONG) == replace(verdict, remembered=True, warnings=room.judge(RIGHT, WRONG).warnings)
+
+
+@pytest.mark.parametrize("seen", [11, 40])
+def test_too_few_unseen_cases_decide_nothing(room: Room, seen: int) -> None:
+    """A prompt is not measured on what it learned from: nothing is asked, and the reason says what to give."""
+    room.learn(RIGHT, DATA.cases[:seen])
+    verdict = room.judge(RIGHT, WRONG)
+    assert (verdict.outcome, verdict.seen, verdict.comparison, room.model.calls) == ("INCONCLUSIVE", seen, None, [])
+    assert verdict.reasons == (
+        f"{seen} of 40 cases are left out, as the candidate or the incumbent learned from them or shows them as examples: "
+        f"{40 - seen} are left and 30 are asked for; give more cases that no search has seen",
+    )
+
+
+def test_a_verdict_is_not_remembered_on_cases_that_were_learned_since(room: Room) -> None:
+    """What was unseen when it was said may have been learned from by the next time that it is asked for."""
+    assert room.judge(RIGHT, WRONG).passed
+    room.learn(RIGHT, DATA.cases[:20])
+    again = room.judge(RIGHT, WRONG)
+    assert (again.outcome, again.seen, again.remembered) == ("INCONCLUSIVE", 20, False)
+
+
+def test_what_a_session_began_with_brings_its_own_cases(room: Room) -> None:
+    """A search that goes on from the winner of another inherits what that one learned from, through any number of them."""
+    second, third = Prompt("Repeat the word, dear."), Prompt("Repeat the word, dear friend.")
+    room.learn(RIGHT, DATA.cases[:3])
+    room.learn(second, DATA.cases[3:5], begin=RIGHT)
+    room.learn(third, [], begin=second)
+    assert room.judge(third, WRONG).seen == 5
+    assert room.judge(RIGHT, WRONG).seen == 3  # what was learned later, from its words on, is not its own
+
+
+def test_what_the_incumbent_learned_from_does_not_count_either(room: Room) -> None:
+    """It would be measured on what it knows by heart; a prompt that a search only began with learned nothing from it."""
+    room.learn(RIGHT_TOO, DATA.cases[:5])
+    assert room.judge(RIGHT, RIGHT_TOO).seen == 5
+    assert room.judge(RIGHT, WRONG).seen == 0
+
+
+def test_examples_in_a_prompt_and_training_cases_do_not_count(room: Room) -> None:
+    """Without any session: what either prompt shows, and what the caller says was learned from, is left out."""
+    shows = RIGHT.with_(demonstrations=(Demonstration("word0", "word0"),))
+    shows_too = WRONG.with_(demonstrations=(Demonstration("word1  ", "?"), Demonstration("else", "?")))
+    assert room.judge(shows, WRONG).seen == 1
+    assert room.judge(shows, shows_too).seen == 2
+    assert room.judge(RIGHT, WRONG, training=Dataset(DATA.cases[:4])).seen == 4
+
+
+def test_columns_in_another_order_are_the_same_case(room: Room) -> None:
+    """Of several inputs the names count, their order does not."""
+    cases = [Case({"place": f"town{number}", "word": f"word{number}"}, f"word{number}") for number in range(40)]
+    room.learn(RIGHT, [Case(dict(reversed(list(case.inputs.items())))) for case in cases[:7]])
+    room.model = ScriptedModel(lambda system, user: user.rpartition(" ")[2])
+    assert room.judge(RIGHT, WRONG, data=Dataset(tuple(cases))).seen == 7
+
+
+def test_the_same_words_are_not_compared(room: Room) -> None:
+    """More cases would show nothing: the reason says so, and nothing is asked."""
+    verdict = room.judge(RIGHT, RIGHT)
+    assert (verdict.outcome, room.model.calls) == ("INCONCLUSIVE", [])
+    assert verdict.reasons == (
+        "candidate and incumbent are the same words, so there is nothing to compare; judge it against another version",
+    )
+
+
 # --- releasing --------------------------------------------------------------------------------------------------------
 
 
@@ -191,6 +276,35 @@ def test_a_release_raises_no_trust(room: Room, trust: TrustLabel, kept: TrustLab
     """A version keeps the label of the session that wrote it, at most that of a model's words."""
     released = room.gate.release("triage", room.candidate(RIGHT, trust=trust), room.judge(RIGHT, WRONG))
     assert released.trust == kept
+
+
+def test_a_label_that_points_elsewhere_is_refused_before_and_after_the_comparison(room: Room) -> None:
+    """A release would replace words that the candidate was not compared with; whoever asks first is told for nothing."""
+    room.prompts.save("triage", WRONG)
+    room.prompts.label("triage", 1, "production")
+    candidate, verdict = room.candidate(RIGHT), room.judge(RIGHT, WRONG)
+    room.gate.check_incumbent("triage", WRONG.digest, label="production")
+    room.gate.check_incumbent("triage", RIGHT_TOO.digest, label="staging")  # which points nowhere yet
+    room.prompts.save("triage", RIGHT_TOO)
+    room.prompts.label("triage", 2, "production")
+    for refused in (
+        lambda: room.gate.check_incumbent("triage", WRONG.digest, label="production"),
+        lambda: room.gate.release("triage", candidate, verdict, label="production"),
+    ):
+        with pytest.raises(Refused, match="'production' is prompts:/triage/2"):
+            refused()
+
+
+def test_whose_words_they_are_is_told_as_it_is(room: Room) -> None:
+    """A person wrote what they saved by hand; of what a search wrote they ran the session."""
+    room.learn(RIGHT, [])
+    assert (
+        room.judge(RIGHT, WRONG)
+        .warnings[0]
+        .startswith("user:test ran the session that wrote this candidate: a release")
+    )
+    room.prompts.save("triage", RIGHT)
+    assert room.judge(RIGHT, WRONG).warnings[0].startswith("user:test wrote this candidate: a release in their name")
 
 
 def test_nothing_is_released_without_a_pass(room: Room) -> None:

@@ -42,9 +42,12 @@ class Desk:
     holdout: "Dataset"
 
     @classmethod
-    def read(cls, folder: Path, seed: int) -> "Desk":
-        tickets = stemma.read_dataset(folder / "tickets.csv", inputs=["ticket"], expected="category", strict=True)
-        return cls(folder, *tickets.split(0.35, seed=seed))
+    def read(cls, folder: Path) -> "Desk":
+        train, holdout = (
+            stemma.read_dataset(folder / name, inputs=["ticket"], expected="category", strict=True)
+            for name in ("tickets.csv", "held-out.csv")
+        )
+        return cls(folder, train, holdout)
 
 
 def demo(
@@ -62,7 +65,7 @@ def demo(
     began = time.monotonic()
     out.quiet = as_json
     _prepare(folder)
-    desk = Desk.read(folder, seed)
+    desk = Desk.read(folder)
     with stemma.open(store=f"sqlite:///{folder.resolve()}/.stemma/stemma.db", model="embedded") as here:
         first = _register(here, desk)
         result = _evolve(here, desk, first, seed, max_calls)

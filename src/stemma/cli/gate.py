@@ -46,7 +46,7 @@ class PolicyOptions:
 @spread
 def gate(
     candidate: Annotated[str, typer.Argument(help="A session's id (its winner), a candidate's number, or its digest.")],
-    data: Annotated[Path, typer.Option("--data", help="Cases to compare on; best ones the search never saw.")],
+    data: Annotated[Path, typer.Option("--data", help="Cases to compare on; those the search saw are left out.")],
     columns: CaseOptions,
     policy: PolicyOptions,
     trial: TrialOptions,
@@ -57,7 +57,9 @@ def gate(
         str | None, typer.Option("--against", help="The incumbent; the labelled version unless given.")
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="Label to move to the new version.")] = None,
-    training: Annotated[Path | None, typer.Option("--training", help="Cases that instructions may not quote.")] = None,
+    training: Annotated[
+        Path | None, typer.Option("--training", help="More cases it knows: left out of --data, and not to be quoted.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge, but release nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -68,23 +70,30 @@ def gate(
     cases = columns.read(data)
     quoted = None if training is None else columns.read(training)
     asked = policy.policy(cases.labels())
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found = here.candidate_named(candidate)
         released_as = name or here.sessions.get(found.session).prompt_name
         if released_as is None:
             raise InvalidInput(f"session {found.session!r} belongs to no prompt; say under which --name to release it")
-        incumbent = version_of(here, against or in_use(here, released_as, label)).prompt
+        incumbent = version_of(here, against or in_use(here, released_as, label))
+        if label is not None:
+            here.gate.check_incumbent(released_as, incumbent.digest, label=label)
         text = here.candidates.prompt(found.id)
-        verdict = here.judge(text, incumbent, cases, asked, trial.settings(), training=quoted)
+        verdict = here.judge(text, incumbent.prompt, cases, asked, trial.settings(), training=quoted)
         version = None
         if verdict.passed and not dry_run:
             version = here.gate.release(released_as, found.id, verdict, label=label, message=f"from {found.session}")
     if as_json:
-        print_json(verdict.to_json() | {"version": None if version is None else version.reference, "label": label})
+        told = {"candidate_id": found.id, "against": incumbent.reference, "dry_run": dry_run, "label": label}
+        print_json(verdict.to_json() | told | {"version": None if version is None else version.reference})
     else:
+        say(f"candidate {found.id} ({found.digest[:12]}) of session {found.session}")
+        say(f"against   {incumbent.reference} ({incumbent.digest[:12]})")
         print_verdict(verdict)
         if version is not None:
             say(f"released as {version.reference}" + (f", labelled {label}" if label else ""))
+        elif dry_run:
+            say("nothing is released: this was a dry run")
     if not verdict.passed:
         raise typer.Exit(REFUSED)
 
@@ -100,6 +109,8 @@ def print_verdict(verdict: "GateVerdict") -> None:
     say(verdict.outcome + (" (remembered)" if verdict.remembered else ""), style=style)
     for reason in verdict.reasons:
         tell(reason)
+    if verdict.seen and verdict.comparison is not None:
+        tell(f"{verdict.seen} cases are left out: the candidate or the incumbent learned from them, or shows them")
     for one in verdict.warnings:
         warn(one)
     compared = verdict.comparison

@@ -12,7 +12,7 @@ import typer
 
 import stemma
 from stemma.cli.output import warn
-from stemma.core.errors import InvalidData
+from stemma.core.errors import InvalidData, TemplateError
 
 if TYPE_CHECKING:  # options are read for help too, which waits for none of the rooms
     from stemma.evaluate.data import Dataset
@@ -89,6 +89,9 @@ class BudgetOptions:
         return " ".join(f"{name} {limit}" for name, limit in named.items() if limit is not None)
 
 
+_PLAIN = (".txt", ".md")
+
+
 def columns(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -98,11 +101,17 @@ def prompt_file(path: Path) -> "PromptFile":
     from stemma.registry.formats import PromptFile, format_of, read_prompt
     from stemma.registry.prompt import Prompt
 
-    if path.suffix in (".txt", ".md"):
-        text = read_text(path)
-        return PromptFile(Prompt(text.rstrip("\n")))
-    format_of(path)
-    return read_prompt(path)
+    if path.suffix not in _PLAIN:
+        return read_prompt(path, format_of(path, beside=_PLAIN))
+    prompt = Prompt(read_text(path).rstrip("\n"))
+    if prompt.is_empty:
+        raise InvalidData(path, "is empty; write in it what the model is to do")
+    try:
+        prompt.check()
+    except TemplateError as error:
+        told = "its text is a template, in which {{ }} stand around a variable; write {{ '{{' }} where braces are meant"
+        raise type(error)(f"{path}: {error}; {told}") from error
+    return PromptFile(prompt)
 
 
 def read_text(path: Path) -> str:

@@ -67,34 +67,41 @@ def names_in(text: str) -> list[str]:
 
 
 def _print(report: "Portability") -> None:
-    print_table(
-        ("model", "score", "95 % interval", "n", "missing", "calls", "tokens", "cost", "median", "difference"),
-        [_cells(row) for row in report.rows],
-        fold=True,
-    )
+    titles = ("model", "score", "95 % interval", "n", "missing", "difference")
+    print_table(titles, [_score_cells(row) for row in report.rows], fold=True)
+    if report.scored:
+        say()
+        print_table(("model", "calls", "tokens", "cost", "median"), [_cost_cells(row) for row in report.scored])
+        say()
     for row in report.scored:
         for name, answers in row.stand_ins.items():
             say(f"{row.model}: {answers} of {row.score.n + row.score.missing} answers are of {name!r}, which stood in")
     if len(report.scored) > 1:
-        say(f"\ndifference: percentage points to {report.scored[0].model!r}, with their 95 % interval")
+        say(f"difference: percentage points to {report.scored[0].model!r}, with their 95 % interval")
 
 
-def _cells(row: "ModelScore | Unasked") -> tuple[str, ...]:
+def _score_cells(row: "ModelScore | Unasked") -> tuple[str, ...]:
     from stemma.evaluate.portability import Unasked
 
     if isinstance(row, Unasked):
-        return (row.model, *("-" for _ in range(8)), f"not asked: {row.problem}")
+        return (row.model, *("-" for _ in range(4)), f"not asked: {row.problem}")
     return (
         row.model,
         percent(row.score.mean),
         " to ".join(map(percent, row.score.ci95)),
         str(row.score.n),
         str(row.score.missing),
+        _difference(row),
+    )
+
+
+def _cost_cells(row: "ModelScore") -> tuple[str, ...]:
+    return (
+        row.model,
         str(row.spent.total),
         str(row.spent.cost.tokens),
         f"${row.spent.cost.money:.4f}",
         "-" if row.seconds is None else f"{row.seconds:.1f} s" if row.seconds >= 1 else f"{1000 * row.seconds:.1f} ms",
-        _difference(row),
     )
 
 

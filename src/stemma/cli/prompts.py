@@ -10,8 +10,8 @@ import typer
 import stemma
 from stemma.cli.drawing import print_difference, print_family
 from stemma.cli.options import Json, prompt_file, version_of
-from stemma.cli.output import note, print_json, print_table, say, warn
-from stemma.core.errors import InvalidInput, NotFound
+from stemma.cli.output import note, print_json, print_table, say, tell, warn
+from stemma.core.errors import InvalidInput
 from stemma.registry.difference import difference
 from stemma.registry.formats import FORMATS, PromptFile, format_of, write_prompt
 
@@ -37,7 +37,9 @@ def save(
     read = prompt_file(file)
     with stemma.open() as here:
         saved = here.prompts.save(name, read.prompt, message=message, metadata=_metadata(read))
-    _print_version(saved, as_json)
+    if saved.unchanged and message:
+        warn(f"the message was not kept: version {saved.version} has these words already")
+    _print_saved(saved, as_json)
 
 
 @app.command("import")
@@ -58,7 +60,7 @@ def import_(
         note(f"saved under the name {name!r}; choose another with --name")
     with stemma.open() as here:
         saved = here.prompts.save(name, read.prompt, message=f"imported from {file.name}", metadata=_metadata(read))
-    _print_version(saved, as_json)
+    _print_saved(saved, as_json)
 
 
 @app.command("export")
@@ -67,6 +69,7 @@ def export_(
     file: Annotated[Path, typer.Argument(help="File to write; its name says the format.")],
     to: Annotated[str | None, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = None,
     lossy: Annotated[bool, typer.Option("--lossy", help="Write even if the format cannot carry everything.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there already.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a version as a file of another tool's format.
@@ -75,9 +78,12 @@ def export_(
     """
     if to is not None and to not in FORMATS:
         raise InvalidInput(f"format {to!r} is not known; there are {', '.join(FORMATS)}")
-    with stemma.open() as here:
+    chosen = to if to else format_of(file)
+    if file.exists() and not force:
+        raise InvalidInput(f"{file} is there already and was not written; write over it with --force")
+    with stemma.open(create=False) as here:
         found = version_of(here, reference)
-    written = write_prompt(_as_file(found), to if to else format_of(file))
+    written = write_prompt(_as_file(found), chosen)
     if written.losses and not lossy:
         raise InvalidInput(
             f"{file} was not written, as it would lose something: {'; '.join(written.losses)}. "
@@ -104,7 +110,7 @@ def ls(
 
     Example: `stemma prompts ls support`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found = here.prompts.ls(folder)
     if as_json:
         print_json(
@@ -136,12 +142,15 @@ def show(reference: Reference, as_json: Json = False) -> None:
 
     Example: `stemma prompts show support/triage@production`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found = version_of(here, reference)
     if as_json:
         print_json(_version_json(found) | {"prompt": found.prompt.to_json()})
         return
-    _print_version(found, False)
+    say(_headline(found), style="bold")
+    tell(f"{_origin(found)}; {found.trust.integrity.name.lower()}", indent="   ")
+    for line in found.message.splitlines():
+        say(f"   {line}")
     say()
     say(found.prompt.instructions)
     if found.prompt.demonstrations:
@@ -159,7 +168,7 @@ def log(name: Annotated[str, typer.Argument(help="Name of a prompt.")], as_json:
 
     Example: `stemma prompts log support/triage`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found = here.prompts.log(name)
     if as_json:
         print_json([_version_json(one) for one in found])
@@ -179,7 +188,7 @@ def diff(old: Reference, new: Reference, as_json: Json = False) -> None:
 
     Example: `stemma prompts diff support/triage/1 support/triage@production`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         changes = difference(version_of(here, old).prompt, version_of(here, new).prompt)
     if as_json:
         lines = [{"mark": line.mark, "part": line.part, "text": line.text} for line in changes.lines]
@@ -202,7 +211,7 @@ def label(
 
     Example: `stemma prompts label support/triage 3 production`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         moved = here.prompts.label(name, version, label, expected=expect)
     if as_json:
         print_json({"name": name, "label": label, "version": moved.version, "previous": moved.previous})
@@ -223,15 +232,18 @@ def lineage(
 
     Example: `stemma prompts lineage support/triage@production`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         if reference.isdigit() or reference.startswith("s_") or len(reference) == 64:
             candidate = here.candidate_named(reference).id
         else:
             found = version_of(here, reference)
             if found.candidate is None:
-                raise NotFound(
-                    f"{found.reference} was written by a person ({found.author}); it has no machine-made ancestors"
-                )
+                if as_json:
+                    print_json([])
+                else:
+                    say(_headline(found), style="bold")
+                    tell(f"{_origin(found)}; it has no machine-made ancestors", indent="   ")
+                return
             candidate = found.candidate
         family = here.lineage.family(candidate)
     if as_json:
@@ -240,12 +252,23 @@ def lineage(
         print_family(family, depth=depth)
 
 
-def _print_version(found: "PromptVersion", as_json: bool) -> None:
+def _print_saved(saved: "PromptVersion", as_json: bool) -> None:
     if as_json:
-        print_json(_version_json(found))
-        return
+        print_json(_version_json(saved) | {"unchanged": saved.unchanged})
+    else:
+        say(_headline(saved) + ("  unchanged" if saved.unchanged else ""))
+
+
+def _headline(found: "PromptVersion") -> str:
     labels = f"  [{', '.join(found.labels)}]" if found.labels else ""
-    say(f"{found.reference}  {found.digest[:12]}{labels}")
+    return f"{found.reference}  {found.digest[:12]}{labels}"
+
+
+def _origin(found: "PromptVersion") -> str:
+    if not found.version:
+        return "words of a file, which no store knows"
+    written = "written" if found.candidate is None else f"candidate {found.candidate}, let through"
+    return f"{written} by {found.author}, {found.created_at[:16].replace('T', ' ')}"
 
 
 def _version_json(found: "PromptVersion") -> dict[str, Any]:

@@ -38,28 +38,32 @@ Rows: TypeAlias = Iterator[Row | BadRow]
 def read_rows(path: Path, columns: Sequence[str]) -> Rows:
     """Every row of `path`, good or bad, in file order; empty lines between CSV or JSONL rows are no rows.
 
-    A row is bad when a value is missing or blank, or when the row alone breaks its format. What makes the whole file
-    unreadable raises InvalidData: no such file, a format that is not known, a column that is not there, text that is
-    not UTF-8, a quote that is never closed. Raises NotConfigured for Parquet without pyarrow.
+    Commas, semicolons, tabs or bars part the columns of a ``.csv``, whichever its header shows. A row is bad when a value is
+    missing or blank, or when the row alone breaks its format. What makes the whole file unreadable raises InvalidData: no
+    such file, a format that is not known, a column that is not there, text that is not UTF-8, a quote that is never closed.
+    Raises NotConfigured for Parquet without pyarrow.
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise InvalidData(path, f"{path.suffix or 'no suffix'} is not a format read here; use {', '.join(_READERS)}")
     try:
         if path.is_dir():
             raise InvalidData(path, "is a folder; name a file in it")
         if not path.exists():
             raise InvalidData(path, f"no such file{_did_you_mean(path.name, _names_beside(path))}; check the path")
+        reader = _READERS.get(path.suffix.lower())
+        if reader is None:
+            raise InvalidData(
+                path, f"{path.suffix or 'no suffix'} is not a format read here; use {', '.join(_READERS)}"
+            )
         return reader(path, columns)
     except OSError as error:
         raise InvalidData(path, f"cannot be read: {error.strerror or error}") from error
 
 
-def _read_csv(path: Path, columns: Sequence[str], delimiter: str = ",") -> Rows:
+def _read_csv(path: Path, columns: Sequence[str], delimiter: str | None = None) -> Rows:
     text = _decoded(path)
     # A field may be as long as the file; the module's own limit of 131,072 characters is one setting for the whole
     # process, so it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    delimiter = delimiter or _delimiter(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = next(reader, [])
@@ -69,6 +73,20 @@ def _read_csv(path: Path, columns: Sequence[str], delimiter: str = ",") -> Rows:
         raise InvalidData(path, "is empty; it needs a header line and rows" if not text else "has no header on line 1")
     places = [_place(path, column, header) for column in columns]
     return _csv_rows(path, reader, columns, header, places)
+
+
+def _delimiter(text: str, columns: Sequence[str]) -> str:
+    """A comma, unless the columns asked for stand in the header only where it is parted by another of the usual marks: many
+    spreadsheets write semicolons. The header alone decides, as texts hold all of these marks.
+    """
+    for mark in _MARKS:
+        try:
+            header = next(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True), [])
+        except csv.Error:
+            continue
+        if set(columns) <= set(header):
+            return mark
+    return _MARKS[0]
 
 
 def _csv_rows(path: Path, reader: Any, columns: Sequence[str], header: Sequence[str], places: Sequence[int]) -> Rows:
@@ -89,7 +107,8 @@ def _csv_rows(path: Path, reader: Any, columns: Sequence[str], header: Sequence[
         if not fields:
             continue
         if len(fields) != width:
-            yield BadRow(line, f"has {len(fields)} fields where the header has {width}; quote fields that hold commas")
+            mark = _MARK_NAMES[reader.dialect.delimiter]
+            yield BadRow(line, f"has {len(fields)} fields where the header has {width}; quote fields that hold {mark}")
         else:
             yield _row(line, columns, [fields[place] for place in places])
 
@@ -153,6 +172,8 @@ def _read_parquet(path: Path, columns: Sequence[str]) -> Rows:
     )
 
 
+_MARK_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_MARKS = tuple(_MARK_NAMES)
 _READERS: dict[str, Callable[[Path, Sequence[str]], Rows]] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,

@@ -18,11 +18,12 @@ from stemma.evaluate.calls import Calls, Target
 from stemma.evaluate.checks import CheckPolicy, problems_of, prompt_tokens
 from stemma.evaluate.memo import Request
 from stemma.evaluate.runner import Runner
+from stemma.evaluate.seen import shown_input
 from stemma.optimize.individual import Individual, Proposal
 from stemma.optimize.operators import Question, Variation
 from stemma.optimize.record import Record
 from stemma.optimize.settings import SearchSettings
-from stemma.optimize.task import Task, shown_input
+from stemma.optimize.task import Task
 from stemma.registry.prompt import Prompt
 
 _KEPT_EACH_ROUND = 1 / 3

@@ -17,9 +17,11 @@ from stemma.evaluate.memo import Journal, Memo
 from stemma.evaluate.price import price_of
 from stemma.evaluate.runner import Runner, request_of
 from stemma.evaluate.scoring import check_cases
+from stemma.evaluate.seen import marks_of
 from stemma.evaluate.trial import Trial
 from stemma.ledger.scope import Scope
 from stemma.optimize.arena import Arena, Standing
+from stemma.optimize.history import PastSearch, history
 from stemma.optimize.individual import Individual
 from stemma.optimize.optimism import optimism
 from stemma.optimize.record import Record
@@ -153,7 +155,7 @@ class Optimizer:
         task = _task(assignment, settings)
         budget = settings.budget()
         _set_aside_for_holdout(budget, assignment, trial, task)
-        session = self._session(assignment, search, trial, resume)
+        session = self._session(assignment, search, trial, task, resume=resume)
         journal = Journal(self._scope, self._memo, session=session.number)
         calls = Calls(self._memo, journal, budget, clock, concurrency=trial.concurrency)
         runner = Runner(calls, trial.target, trial.scorer, judge=trial.judge)
@@ -186,7 +188,13 @@ class Optimizer:
             )
         return result
 
-    def _session(self, assignment: Assignment, search: Search, trial: Trial, resume: str | None) -> Session:
+    def history(self, *, prompt_name: str | None = None, limit: int = 50) -> list[PastSearch]:
+        """The newest searches first, with what each came to or how far it is."""
+        return history(self._scope, self._sessions, prompt_name=prompt_name, limit=limit)
+
+    def _session(
+        self, assignment: Assignment, search: Search, trial: Trial, task: Task, *, resume: str | None
+    ) -> Session:
         generator = Generator(search.strategy.name, search.strategy.identity())
         parameters = {
             "settings": search.settings.to_json(),
@@ -203,12 +211,14 @@ class Optimizer:
                     parameters=parameters,
                     seed=search.settings.seed,
                     data_digest=assignment.data_digest,
+                    seen=marks_of([*task.pool, *task.val]),
                     trust=UNTRUSTED,  # demonstrations and mined phrases are words of whoever wrote the data
                 )
             )
         session = self._sessions.get(resume)
         same = {
             "the strategy": (session.generator, generator.digest),
+            "the seed": (session.seed, search.settings.seed),  # before the data, which it may have split
             "the data": (session.data_digest, assignment.data_digest),
             "the model": (session.model, trial.target.identity),
             "the prompt, the scorer or a setting": (digest(session.parameters), digest(parameters)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from stemma.evaluate.data import Case
+from stemma.evaluate.seen import shown_input
 from stemma.optimize.mining import Phrases, mine
 from stemma.registry.prompt import Demonstration, Prompt
 
@@ -47,16 +48,17 @@ class Task:
         return mine({label: [shown_input(case) for case in cases] for label, cases in self.by_label.items()})
 
     def demonstrable(self, prompt: Prompt) -> Sequence[Case]:
-        """The pool's cases that `prompt` does not show yet."""
+        """The pool's cases that `prompt` does not show yet, the first of those that would show the same."""
         shown = {demonstration.input for demonstration in prompt.demonstrations}
-        return [case for case in self.pool if case.expected and demonstration_of(case).input not in shown]
+        return [case for text, case in self._by_text.items() if text not in shown]
 
-
-def shown_input(case: Case) -> str:
-    """A case's inputs as a demonstration shows them: the text itself when there is one input."""
-    if len(case.inputs) == 1:
-        return next(iter(case.inputs.values()))
-    return "\n".join(f"{name}: {value}" for name, value in case.inputs.items())
+    @cached_property
+    def _by_text(self) -> dict[str, Case]:
+        first: dict[str, Case] = {}
+        for case in self.pool:
+            if case.expected:
+                first.setdefault(demonstration_of(case).input, case)
+        return first
 
 
 def demonstration_of(case: Case) -> Demonstration:

@@ -25,13 +25,13 @@ def approve_move(tx: Transaction, name: str, version: int, label: str, *, admitt
         if not admitted:
             tx.require(Action.WRITE, resource)
         return None
-    tx.require(Action.APPROVE, resource)
     here = (prompt_versions.c.name == name, prompt_versions.c.version == version)
     query = select(prompt_versions.c.content_id, prompt_versions.c.candidate_id).where(*here)
     row = tx.connection.execute(query).first()
     if row is None or tx.actor not in writers(tx.connection, row.content_id, candidate=row.candidate_id):
+        tx.require(Action.APPROVE, resource)
         return None
-    return _own_words(tx, rules.separated, resource, f"stemma prompts label {name} {version} {label}")
+    return _own_words(tx, rules.separated, resource, row.content_id, f"stemma prompts label {name} {version} {label}")
 
 
 def approve_admission(tx: Transaction, name: str, candidate_id: int) -> str | None:
@@ -40,13 +40,13 @@ def approve_admission(tx: Transaction, name: str, candidate_id: int) -> str | No
     Raises Unauthorized.
     """
     resource = f"prompts:/{name}"
-    tx.require(Action.APPROVE, resource)
     content = select(candidates.c.content_id).where(candidates.c.id == candidate_id)
     content_id = tx.connection.execute(content).scalar()
     if content_id is None or tx.actor not in writers(tx.connection, content_id, candidate=candidate_id):
+        tx.require(Action.APPROVE, resource)
         return None
     separated = tx.authority.rules(tx.connection).separated
-    return _own_words(tx, separated, resource, f"stemma gate {candidate_id} --name {name}")
+    return _own_words(tx, separated, resource, content_id, f"stemma gate {candidate_id} --name {name}")
 
 
 def writers(connection: Connection, content_id: int, *, candidate: int | None = None) -> set[str]:
@@ -74,8 +74,23 @@ def writers_of(connection: Connection, digest: str) -> set[str]:
     return writers(connection, content) or set().union(*(writers(connection, content, candidate=id) for id in ids))
 
 
-def _own_words(tx: Transaction, separated: bool, resource: str, command: str) -> str:
-    told = f"{tx.actor} wrote it, and nobody lets his own words through"
+def authors_of(connection: Connection, digest: str) -> set[str]:
+    """Everybody who saved the text of that digest by hand; other writers of it ran a session that wrote it."""
+    content = connection.execute(select(contents.c.id).where(contents.c.digest == bytes.fromhex(digest))).scalar()
+    return _authors(connection, content)
+
+
+def _authors(connection: Connection, content_id: int | None) -> set[str]:
+    by_hand = (prompt_versions.c.content_id == content_id, prompt_versions.c.candidate_id.is_(None))
+    return set(connection.scalars(select(prompt_versions.c.author).where(*by_hand)))
+
+
+def _own_words(tx: Transaction, separated: bool, resource: str, content_id: int, command: str) -> str:
+    did = "wrote it" if tx.actor in _authors(tx.connection, content_id) else "ran the session that wrote it"
+    told = f"{tx.actor} {did}, and nobody lets his own words through"
     if separated:
+        # Asked for before the leave to approve, which would not help a writer; and who wrote it is told to readers alone.
+        tx.require(Action.READ, resource)
         raise Unauthorized(tx.actor, Action.APPROVE, resource, told, f"another who may approve does so with: {command}")
+    tx.require(Action.APPROVE, resource)
     return f"{told} where the store is governed: have somebody else look, or govern it with: stemma access enable"

@@ -75,6 +75,11 @@ class Prompt:
             found += [name for name in variables_of(self.user, self.template_format) if name not in found]
         return tuple(found)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it tells a model nothing at all."""
+        return not (self.instructions.strip() or (self.user or "").strip() or self.demonstrations)
+
     def check(self) -> None:
         """Holds the templates against their format's rules. Raises TemplateError, UnsafeTemplate among them."""
         check(self.instructions, self.template_format)

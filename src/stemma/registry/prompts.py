@@ -1,13 +1,13 @@
 """Named prompts: versions that never change, and labels that move between them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
 
 from stemma.core.digests import thaw
-from stemma.core.errors import Conflict, InvalidName, NotFound, StoreError
+from stemma.core.errors import Conflict, InvalidInput, InvalidName, NotFound, StoreError
 from stemma.core.trust import TrustLabel
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
@@ -109,15 +109,18 @@ class Prompts:
     ) -> PromptVersion:
         """Writes a person's prompt as the next version; the newest version is returned as it is when nothing changed.
 
-        Raises InvalidName for the name, TemplateError for templates that cannot be used, and Unauthorized.
+        What comes back is `unchanged` then, and the message is kept nowhere. Raises InvalidName for the name, InvalidInput for
+        a prompt that says nothing, TemplateError for templates that cannot be used, and Unauthorized.
         """
         check_name(name)
+        if prompt.is_empty:
+            raise InvalidInput(f"nothing was saved as {name!r}: the prompt is empty; write what the model is to do")
         prompt.check()
         with self._scope.write() as tx:
             tx.require(Action.WRITE, f"prompts:/{name}")
             newest = self._versions.claim(tx, name)
             if newest is not None and newest.digest == prompt.digest and newest.metadata == thaw(metadata or {}):
-                return newest
+                return replace(newest, unchanged=True)
             version = self._versions.add(tx, name, NewVersion(prompt, message, metadata or {}), after=newest)
             tx.record("prompt.saved", subject=f"{name}/{version}", data={"digest": prompt.digest})
         return self.get(name, version=version)

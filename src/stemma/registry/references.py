@@ -23,6 +23,7 @@ SCHEME = "prompts:/"
 LONGEST_NAME = 200
 
 _SEGMENT = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_ELSEWHERE = re.compile(r"[^a-z0-9_.-]+")  # what stands in no segment
 _LABEL = re.compile(r"[a-z0-9_.-]{1,36}")
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
@@ -118,5 +119,6 @@ def _broken_rule(segment: str) -> str:
     if len(segment) > 64:
         return f"has {len(segment)} characters; a part has at most 64"
     if segment != segment.lower():
-        return f"has upper case; write {segment.lower()!r}"
+        near = _ELSEWHERE.sub("-", segment.lower()).strip("-_.")
+        return f"has upper case; write {near!r}" if near else "has upper case; write it with a-z 0-9 _ . -"
     return "may only have a-z 0-9 _ . - and starts with a letter or digit"

@@ -1,12 +1,12 @@
 """Sessions: acts of writing. Each points to the generator that wrote and to everything its outcome depends on."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, desc, insert, select, update
+from sqlalchemy import Connection, Row, desc, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stemma.core.digests import canonical_json, digest, thaw
@@ -17,7 +17,10 @@ from stemma.core.version import __version__
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
 from stemma.registry.references import SCHEME
-from stemma.store.schema import generators, sessions
+from stemma.store.schema import candidate_parents, candidates, contents, generators, sessions
+
+MARK_BYTES = 16
+"""How much is kept of a case that was learned from: enough of a digest that no two cases of any data set share it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class NewSession:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     data_digest: str | None = None
+    seen: frozenset[bytes] = frozenset()  # marks of the cases that it learns from, MARK_BYTES each
     trust: TrustLabel = INTERNAL
 
 
@@ -112,6 +116,7 @@ class Sessions:
                     "code_version": __version__,
                     "seed": new.seed,
                     "data_digest": None if new.data_digest is None else bytes.fromhex(new.data_digest),
+                    "seen": b"".join(sorted(new.seen)) or None,
                     "actor": tx.actor,
                     "trust": canonical_json(new.trust.to_json()).decode(),
                     "status": SessionStatus.OPEN,
@@ -128,19 +133,36 @@ class Sessions:
     def get(self, session_id: str) -> Session:
         """Raises NotFound with the most recent sessions' ids."""
         with self._scope.read() as connection:
-            row = connection.execute(select(sessions).where(sessions.c.id == session_id)).first()
+            row = connection.execute(select(*_COLUMNS).where(sessions.c.id == session_id)).first()
         if row is None:
             recent = ", ".join(session.id for session in self.ls(limit=3)) or "none yet"
             raise NotFound(f"there is no session {session_id!r}; the most recent are: {recent}")
         return _session(row)
 
-    def ls(self, *, prompt_name: str | None = None, limit: int = 50) -> list[Session]:
-        """The newest sessions first."""
-        query = select(sessions).order_by(desc(sessions.c.number)).limit(limit)
+    def ls(self, *, prompt_name: str | None = None, limit: int = 50, from_data: bool = False) -> list[Session]:
+        """The newest sessions first; with `from_data` only those that learn from a data set."""
+        query = select(*_COLUMNS).order_by(desc(sessions.c.number)).limit(limit)
         if prompt_name is not None:
             query = query.where(sessions.c.prompt_name == prompt_name)
+        if from_data:
+            query = query.where(sessions.c.data_digest.is_not(None))
         with self._scope.read() as connection:
             return [_session(row) for row in connection.execute(query)]
+
+    def seen_by(self, digests: Iterable[str]) -> frozenset[bytes]:
+        """The marks of the cases behind these texts: of every session that wrote one of them, or wrote what such a session
+        began with, and so on back to words that no session wrote.
+        """
+        waiting = {bytes.fromhex(digest) for digest in digests}
+        met: set[bytes] = set()
+        found: set[bytes] = set()
+        with self._scope.read() as connection:
+            while waiting:
+                met |= waiting
+                seen, began = _behind(connection, waiting)
+                found.update(seen)
+                waiting = began - met
+        return frozenset(found)
 
     def generator(self, generator_digest: str) -> Generator:
         """Raises NotFound."""
@@ -173,6 +195,21 @@ def candidates_of(prompt_name: str | None) -> str:
     name = (prompt_name or "").removeprefix(SCHEME).partition("@")[0].partition("#")[0]
     folder, _, last = name.rpartition("/")
     return f"candidates:/{folder if last.isdigit() else name}"
+
+
+_COLUMNS = [column for column in sessions.columns if column.name != "seen"]  # which grows with the data
+
+
+def _behind(connection: Connection, digests: set[bytes]) -> tuple[set[bytes], set[bytes]]:
+    """The marks of the sessions that wrote texts with these digests, and the digests of what those sessions began with."""
+    changed = exists().where(candidate_parents.c.candidate_id == candidates.c.id)
+    written = select(candidates.c.session).join(contents, contents.c.id == candidates.c.content_id)
+    wrote = written.where(contents.c.digest.in_(sorted(digests)), changed)
+    seen = connection.scalars(select(sessions.c.seen).where(sessions.c.number.in_(wrote), sessions.c.seen.is_not(None)))
+    marks = {bytes(kept[at : at + MARK_BYTES]) for kept in seen for at in range(0, len(kept), MARK_BYTES)}
+    began = select(contents.c.digest).join(candidates, candidates.c.content_id == contents.c.id)
+    first = began.where(candidates.c.session.in_(wrote), ~changed)
+    return marks, {bytes(digest) for digest in connection.scalars(first)}
 
 
 def _session(row: Row[Any]) -> Session:

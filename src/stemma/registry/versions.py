@@ -36,6 +36,8 @@ class PromptVersion:
     trust: TrustLabel = TRUSTED
     created_at: str = ""
     labels: tuple[str, ...] = ()
+    unchanged: bool = field(default=False, compare=False)
+    """Whether it was there already when it was to be saved, so that nothing was written."""
 
     @property
     def digest(self) -> str:

@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, pool
 from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 
-from stemma.core.errors import InvalidInput, StoreReadOnly
+from stemma.core.errors import InvalidInput, NotFound, StoreReadOnly
 from stemma.store import failures
-from stemma.store.migration import migrate
+from stemma.store.migration import is_empty, migrate
 
 _BUSY_TIMEOUT_MS = 10_000
 _RESTED = 20.0  # seconds after which a PostgreSQL connection is asked whether it is still there
@@ -32,15 +32,18 @@ class Store:
         self.engine = engine
 
     @classmethod
-    def open(cls, url: str) -> "Store":
+    def open(cls, url: str, *, create: bool = True) -> "Store":
         """Connects, and migrates to this version's schema.
 
         `url` is ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db``, ``sqlite://`` (in memory) or
-        ``postgresql://user@host/database``. A missing SQLite file is created with its folder.
+        ``postgresql://user@host/database``. A missing SQLite file is created with its folder, and the tables in an empty
+        database; unless `create`, that raises NotFound, and nothing is made.
 
         Raises InvalidInput for another URL, StoreDamaged, StoreNewer, StoreReadOnly or StoreError.
         """
         parsed = _parsed(url)
+        if not create and _is_missing(parsed):
+            raise NotFound(_no_store(str(Path(parsed.database or "").absolute())))
         if parsed.get_backend_name() == "sqlite":
             engine = _sqlite_engine(parsed)
         else:
@@ -50,6 +53,8 @@ class Store:
         store = cls(engine)
         try:
             with failures.translated(store.name):
+                if not create and is_empty(engine):
+                    raise NotFound(_no_store(store.name))
                 migrate(engine, store.name)
         except BaseException:
             store.close()
@@ -103,6 +108,18 @@ def _parsed(url: str) -> URL:
 
 def _not_a_store(url: str) -> str:
     return f"store {url!r} is not a database URL; use sqlite:///path/to/file.db or postgresql://user@host/database"
+
+
+def _is_missing(url: URL) -> bool:
+    """Whether a SQLite file is not there, or has nothing in it: to connect to it would make one."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return False
+    file = Path(url.database)
+    return not file.exists() or (file.is_file() and not file.stat().st_size)
+
+
+def _no_store(name: str) -> str:
+    return f"there is no store at {name!r}; set STEMMA_STORE to yours, or make one with: stemma init"
 
 
 def _sqlite_engine(url: URL) -> Engine:

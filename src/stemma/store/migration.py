@@ -31,6 +31,14 @@ def migrate(engine: Engine, name: str) -> None:
             _upgrade(connection, found, name)
 
 
+def is_empty(engine: Engine) -> bool:
+    """Whether `engine`'s database has neither our tables nor, on SQLite, anybody's."""
+    with engine.connect() as connection:
+        if _revision(connection) is not None:
+            return False
+        return engine.dialect.name != "sqlite" or not inspect(connection).get_table_names()
+
+
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None

@@ -101,6 +101,7 @@ sessions = Table(
     Column("code_version", Text, nullable=False),
     Column("seed", BigInteger),
     Column("data_digest", LargeBinary),
+    Column("seen", LargeBinary),  # marks of the cases it learned from, sorted, one behind the other; never their words
     Column("actor", Text, nullable=False),
     Column("trust", Text, nullable=False),
     Column("status", Text, nullable=False),

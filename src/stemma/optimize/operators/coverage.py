@@ -7,10 +7,11 @@ from random import Random
 
 from stemma.evaluate.checks import prompt_tokens
 from stemma.evaluate.data import Case
+from stemma.evaluate.seen import shown_input
 from stemma.models.tokens import count_tokens
 from stemma.optimize.individual import Individual
 from stemma.optimize.operators.demonstrations import likeness, words_of
-from stemma.optimize.task import Task, demonstration_of, shown_input
+from stemma.optimize.task import Task, demonstration_of
 from stemma.registry.prompt import Demonstration, Prompt
 
 _COST_POWER = 0.5  # how far a long example is held against it: 0 not at all, 1 in proportion to its tokens

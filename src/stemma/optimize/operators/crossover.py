@@ -32,5 +32,6 @@ def _mixed(
     ours: tuple[Demonstration, ...], theirs: tuple[Demonstration, ...], rng: Random
 ) -> tuple[Demonstration, ...]:
     shared = set(ours) & set(theirs)
-    pooled = [*ours, *(shown for shown in theirs if shown not in shared)]
+    known = {shown.input for shown in ours}  # the same input with another answer would be an example against ours
+    pooled = [*ours, *(shown for shown in theirs if shown.input not in known)]
     return tuple(shown for shown in pooled if shown in shared or rng.random() < 0.5)

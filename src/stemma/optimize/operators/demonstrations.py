@@ -8,9 +8,10 @@ from itertools import pairwise
 from random import Random
 
 from stemma.evaluate.data import Case
+from stemma.evaluate.seen import shown_input
 from stemma.optimize.individual import Individual
 from stemma.optimize.operators.descriptions import weighted_label
-from stemma.optimize.task import Task, demonstration_of, shown_input
+from stemma.optimize.task import Task, demonstration_of
 from stemma.registry.prompt import Prompt
 
 _ERROR_GUIDED = 0.5

@@ -10,9 +10,10 @@ import re
 from dataclasses import dataclass
 from random import Random
 
+from stemma.evaluate.seen import shown_input
 from stemma.optimize.individual import Individual
 from stemma.optimize.operators import Question, Variation
-from stemma.optimize.task import Task, shown_input
+from stemma.optimize.task import Task
 
 _ERRORS_SHOWN = 5
 _FENCE = re.compile(r"^\s*```[\w-]*\n(.*?)\n```\s*$", re.DOTALL)

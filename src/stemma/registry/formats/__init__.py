@@ -1,6 +1,6 @@
 """Prompts as files: read from, and written to, the formats that people keep prompts in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,13 +61,15 @@ def write_prompt(file: PromptFile, file_format: FormatName) -> Written:
     )
 
 
-def format_of(path: Path) -> FormatName:
-    """The format that a file's name says it has. Raises InvalidData for other names."""
+def format_of(path: Path, *, beside: Sequence[str] = ()) -> FormatName:
+    """The format that a file's name says it has. Raises InvalidData for other names, with the endings there are, those that
+    the caller takes `beside` them too.
+    """
     for name, known in FORMATS.items():
         if path.name.endswith(known.suffixes):
             return name
-    endings = ", ".join(suffix for known in FORMATS.values() for suffix in known.suffixes)
-    raise InvalidData(path, f"the name says no prompt format; use one of {endings}, or name the format")
+    endings = ", ".join([*(suffix for known in FORMATS.values() for suffix in known.suffixes), *beside])
+    raise InvalidData(path, f"the name says no prompt format; let it end in one of {endings}")
 
 
 def _text_of(path: Path) -> str:

@@ -236,6 +236,7 @@ def upgrade() -> None:
         sa.Column("code_version", sa.Text(), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=True),
         sa.Column("data_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("seen", sa.LargeBinary(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("trust", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
