@@ -104,9 +104,11 @@ def _places(here: Opened, agents: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Where each message stands in its inbox, and in the audit log."""
     sent = here.ledger.tail(10_000_000, kind="message.sent")
     logged = {entry.subject: entry.seq for entry in sent}
+    reached = {entry.data["to"] for entry in sent}
     return {
         letter.message.id: (number, logged[letter.message.id])
         for agent in agents
+        if agent in reached
         for number, letter in enumerate(reversed(here.networks.letters.ls(agent=agent, limit=1_000_000)))
     }
 
