@@ -84,23 +84,31 @@ def test_strangers_secret_is_taken_out() -> None:
     assert len(leaving(call(UNTRUSTED, to=KEY), shield()).refused) == 1
 
 
-def test_value_that_cannot_be_looked_through_is_refused() -> None:
-    """It may hold anything."""
-    deep: Any = "x"
+def deep() -> Any:
+    """Deeper than anything looks."""
+    value: Any = "x"
     for _ in range(300):
-        deep = [deep]
-    found = leaving(call(to="x", more=deep), shield())
+        value = [value]
+    return value
+
+
+def test_value_that_cannot_be_looked_through_is_refused() -> None:
+    """It may hold anything, whichever argument it is; what was found in others is not said of it."""
+    found = leaving(call(UNTRUSTED, text=KEY, more=deep()), shield())
     assert [reason.partition(":")[0] for reason in found.refused] == ["argument 'more'"]
+    assert list(found.kinds) == ["text"]
+    first = leaving(call(more=deep(), to="x"), shield())
+    assert [reason.partition(":")[0] for reason in first.refused] == ["argument 'more'"]
 
 
 def test_kinds_are_told_in_order() -> None:
-    """Each once."""
-    fields = Protects(
-        fields={"b": Treatment.KEEP, "a": Treatment.KEEP}, out={"b": Treatment.REDACT, "a": Treatment.REDACT}
-    )
-    found = leaving(call(to="x", more={"b": "one", "a": "two", "c": {"a": "three"}}), shield(fields))
-    assert list(found.kinds["more"]) == sorted(set(found.kinds["more"]))
-    assert "one" not in str(found.call.arguments)
+    """Each once, whatever the order in which they were found."""
+    letters = "hgfedcba"
+    fields = Protects(fields=dict.fromkeys(letters, Treatment.KEEP), out=dict.fromkeys(letters, Treatment.REDACT))
+    words = {letter: f"word {letter}" for letter in letters}
+    found = leaving(call(to="x", more={**words, "c": {"a": "word"}}), shield(fields))
+    assert found.kinds == {"more": sorted(letters)}
+    assert "word" not in str(found.call.arguments)
     assert found.refused == ()
 
 
@@ -132,6 +140,13 @@ def test_tool_gets_tokens(one: Any, protects: Protects | None) -> None:
     whole, guard = call(UNTRUSTED, one=one, to="x", text=token), shield(protects, vault)
     assert reveals(whole, guard) == ()
     assert disclosed(whole, guard, {}) == Handed(whole.arguments, UNTRUSTED.join(whole.label))
+
+
+def test_depth_is_no_matter_to_a_tool_that_gets_tokens() -> None:
+    """Tokens are looked for only where one would be turned back."""
+    whole, guard = call(one=POST, more=deep()), shield()
+    assert reveals(whole, guard) == ()
+    assert disclosed(whole, guard, {}).arguments is whole.arguments
 
 
 def test_cleared_tool_gets_texts() -> None:
@@ -183,6 +198,15 @@ def test_erased_text_stops_a_call_of_ours() -> None:
     assert disclosed(call(INTERNAL, one=CLEARED, text=fine), guard, {}).arguments == {"text": "Bea"}
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_one_erased_text_of_several_stops_a_call_of_ours(place: int) -> None:
+    """A letter to two people, one of whom is forgotten, is not written to the other alone."""
+    vault, tokens = spoken("Ada", "Bea")
+    vault.gone.add(tokens[place])
+    with pytest.raises(ToolFailed, match="a token in argument 'text' was erased"):
+        disclosed(call(INTERNAL, one=CLEARED, text=" and ".join(tokens)), shield(vault=vault), {})
+
+
 def test_who_may_not_reveal_stops_a_call_of_ours() -> None:
     """What only strangers wrote stays tokens, since whether the call is made is not up to them."""
 
@@ -209,8 +233,12 @@ def test_without_a_vault_tokens_stay() -> None:
 
 # --- hidden -------------------------------------------------------------------------------------------------------------
 
-ADA, LONG, NUMBER, LINK = (f"pii_name_{letter * 34}" for letter in "abcd")
-TOLD = Handed({}, INTERNAL, {ADA: "Ada", LONG: "Ada Lovelace", NUMBER: "77", LINK: "ä b&c"})
+ADA, LONG, NUMBER, LINK, CITY, STREET = (f"pii_name_{letter * 34}" for letter in "abcdef")
+TOLD = Handed(
+    {},
+    INTERNAL,
+    {ADA: "Ada", LONG: "Ada Lovelace", NUMBER: "77", LINK: "ä b&c", CITY: "İzmir", STREET: "Weiße Gasse"},
+)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +248,12 @@ TOLD = Handed({}, INTERNAL, {ADA: "Ada", LONG: "Ada Lovelace", NUMBER: "77", LIN
         ("ADA and ada", f"{ADA} and {ADA}"),
         ("Ada Lovelace, Ada", f"{LONG}, {ADA}"),
         ("Adam, NAda and 7Ada", "Adam, NAda and 7Ada"),
+        ("Adamé", "Adamé"),
+        ("to İzmir and İZMİR, izmir", f"to {CITY} and {CITY}, {CITY}"),
+        ("İzmir".lower(), CITY),
+        ("WEISSE GASSE 5, weiße Gasse", f"{STREET} 5, {STREET}"),
+        ("?to=weisse+gasse", f"?to={STREET}"),
+        ("私はAdaさん", f"私は{ADA}さん"),
         ("?q=%C3%A4+b%26c and %C3%A4%20b%26c", f"?q={LINK} and {LINK}"),
         ({"Ada": ["x", {"y": "Ada"}]}, {ADA: ["x", {"y": ADA}]}),
         (f"{ADA} 77", f"{ADA} {NUMBER}"),
@@ -235,8 +269,21 @@ def test_what_was_told_comes_back_as_tokens(came: Any, kept: Any) -> None:
     assert TOLD.hidden(came) == kept
 
 
+def test_text_inside_of_another_is_hidden_with_it() -> None:
+    """Once: the token of the longer one stands for all of it, and nothing around it is lost."""
+    both = Handed({}, INTERNAL, {ADA: "Lovelace", LONG: "Ada Lovelace King", LINK: "Lovelace King of"})
+    assert both.hidden("Ada Lovelace King of Ockham, Lovelace") == f"{LONG} of Ockham, {ADA}"
+
+
+def test_what_is_handed_over_is_not_shown() -> None:
+    """Logs and tracebacks print what they meet: neither an argument nor a text is in it."""
+    shown = repr(Handed({"to": "Bea"}, INTERNAL, {ADA: "Ada"}))
+    assert "Bea" not in shown
+    assert "Ada" not in shown
+
+
 def test_what_nobody_was_told_comes_back_as_it_is() -> None:
-    """And marks alone are nobody's secret."""
-    value = {"a": ["Ada", 77]}
-    assert Handed({}, INTERNAL).hidden(value) == value
+    """The same value, not a copy that JSON could hold; and marks alone are nobody's secret."""
+    value = {"a": ["Ada", 77], 7: ("x",)}
+    assert Handed({}, INTERNAL).hidden(value) is value
     assert Handed({}, INTERNAL, {ADA: "--"}).hidden("a -- b") == "a -- b"

@@ -41,6 +41,7 @@ from stemma.network.people import Decision, Interceptor, OnTimeout, Question, Ve
 from stemma.network.protection import Shield
 from stemma.network.quarantine import NOTE
 from stemma.network.run import RunStatus
+from stemma.network.tools.schema import ArgumentSchema
 from stemma.network.tools.tool import Effect, Tool, ToolFailed, TurnStopped
 from stemma.network.turn import FROM_MODEL, Reply
 from stemma.network.turns import Turn
@@ -487,8 +488,10 @@ def test_tool_may_end_the_whole_task(ends: RunStatus) -> None:
 ASKS = Interceptor("message", "clerk", on_timeout=OnTimeout.FAIL)
 
 
-def passed(decision: Decision, *, says: str = FINE, asks: Interceptor = ASKS) -> tuple[Reply, Desk]:
-    desk = Desk([says], decisions=[decision], plays=limited(), more={"interceptors": (asks,)})
+def passed(
+    decision: Decision, *, says: str = FINE, plays: Role | None = None, asks: Interceptor = ASKS
+) -> tuple[Reply, Desk]:
+    desk = Desk([says], decisions=[decision], plays=plays or limited(), more={"interceptors": (asks,)})
     return desk.take(), desk
 
 
@@ -525,6 +528,33 @@ def test_person_writes_another_answer() -> None:
     assert str(reply.problem).startswith(
         "what a person wrote in its place can not be used: the answer does not fit its schema"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "counts"),
+    [(" better words\n", "better words"), (7, "7"), ({"a": [1]}, '{"a": [1]}')],
+    ids=["text", "number", "object"],
+)
+def test_person_writes_words_for_words(written: Any, counts: str) -> None:
+    """Of an agent without a schema the answer is a text, as the model's is, whatever she writes it as."""
+    reply, _ = passed(Decision(Verdict.EDITED, "bea", written), says="words", plays=CLERK)
+    assert reply.value == counts
+
+
+def test_blank_that_a_person_writes_is_no_answer() -> None:
+    """Any more than one of the model's would be."""
+    reply, _ = passed(Decision(Verdict.EDITED, "bea", " "), says="words", plays=CLERK)
+    assert str(reply.problem).startswith("what a person wrote in its place can not be used: ")
+
+
+def test_person_is_told_what_she_may_write() -> None:
+    """What fits the agent's schema; for one without, anything that is not blank."""
+    _, desk = passed(Decision(Verdict.APPROVED, "bea"))
+    assert [question.takes for question in desk.people.questions] == [CLOSED]
+    _, desk = passed(Decision(Verdict.APPROVED, "bea"), says="words", plays=CLERK)
+    [words] = [ArgumentSchema(question.takes or {}) for question in desk.people.questions]
+    assert words.misfit("words") is None
+    assert words.misfit(" \n") is not None
 
 
 def test_person_rejects_an_answer() -> None:

@@ -46,10 +46,11 @@ class Handed:
     def hidden(self, value: Any) -> Any:
         """`value` with the tokens in the place of what was told: in any case of letters, or as URLs and inert text spell it."""
         told = {
-            written.lower(): token
+            _low(written): token
             for token, text in self.texts.items()
             if any(map(str.isalnum, text))
-            for written in _spellings(text.strip())
+            for cased in (text.upper(), text.lower(), text)  # capitals may be more letters: Groß, GROSS
+            for written in _spellings(cased.strip())
         }
         return _Hiding(told, sorted({len(one) for one in told}, reverse=True)).whole(value) if told else value
 
@@ -169,14 +170,14 @@ class _Hiding:
         for start in (place.start() for place in _BEGINS.finditer(text) if place.lastindex is None):
             end = self._end(text, start) if start >= done else 0
             if end:
-                pieces += (text[done:start], self.told[text[start:end].lower()])
+                pieces += (text[done:start], self.told[_low(text[start:end])])
                 done = end
         return "".join([*pieces, text[done:]])
 
     def _end(self, text: str, start: int) -> int:
         """Where what was told, and begins at `start`, ends; zero where nothing does."""
-        ends = (start + length for length in self.lengths if start + length <= len(text))
-        return next((end for end in ends if text[start:end].lower() in self.told and not _goes_on(text, end)), 0)
+        ends = (start + length for length in self.lengths)
+        return next((end for end in ends if _low(text[start:end]) in self.told and not _goes_on(text, end)), 0)
 
 
 _BEGINS = re.compile(f"(?P<token>{TOKEN.pattern})|(?<![A-Za-z0-9])(?=\\S)", re.IGNORECASE)
@@ -185,6 +186,11 @@ _BEGINS = re.compile(f"(?P<token>{TOKEN.pattern})|(?<![A-Za-z0-9])(?=\\S)", re.I
 
 def _spellings(text: str) -> tuple[str, ...]:
     return quote_plus(text, errors="replace"), quote(text, "", errors="replace"), defanged(text), text
+
+
+def _low(text: str) -> str:
+    """In lower case, letter for letter: there is one letter of which `lower` makes two, and all behind it would be moved."""
+    return text.replace("İ", "i").lower()
 
 
 def _goes_on(text: str, end: int) -> bool:
