@@ -48,6 +48,8 @@ def test_handle_brings_its_text_and_its_label() -> None:
     ("text", "reason"),
     [
         ("no JSON", "the answer is not the JSON that the schema asks for"),
+        ("[" * 100 + "]" * 100, "the answer is nested too deep"),
+        ("[" * 100_000 + "]" * 100_000, "the answer is nested too deep"),
         ('{"day": 1}', "the answer does not fit its schema at $.day"),
         ("[]", "the answer does not fit its schema at $:"),
     ],

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from pydantic_ai.exceptions import ModelHTTPError
-from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, UserPromptPart
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.models import Model
 from pydantic_ai.usage import RequestUsage
 from tests.network.desks import OneModel
 from tests.network.monitored import Remembered, message, network, role
 
+from stemma.core.errors import ModelError
 from stemma.models.conversation import conversation_of
 from stemma.network.bounds import Bounds, Spent
 from stemma.network.caller import ModelCaller
@@ -134,3 +135,14 @@ def test_tools_are_offered() -> None:
     said = one.ask("m1", role(), lambda: conversation_of("clerk: act.", "x"), [ToolDefinition(name="pay")])
     assert asyncio.run(said).spoken.text == "fine"
     assert offered == ["pay"]
+
+
+def test_arguments_that_could_not_be_written_down_are_no_answer() -> None:
+    """However deep a model nests them: the turn ends, and not the process."""
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    journal = Remembered()
+    with pytest.raises(ModelError, match="nested deeper than 64 levels"):
+        asked(speaker(ScriptedModel([ModelResponse([ToolCallPart("keep", {"what": deep})])]), journal))
+    assert journal.order == []

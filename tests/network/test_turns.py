@@ -333,6 +333,7 @@ def test_failure_is_told_as_a_result_is(label: TrustLabel, guarded: bool, told: 
         (call("fetch"), "error: there is no tool 'fetch'; there are: look"),
         (ToolCallPart("look", "[1]"), "error: the arguments of 'look' are not a JSON object"),
         (ToolCallPart("look", "no JSON"), "error: the arguments of 'look' are not a JSON object"),
+        (ToolCallPart("look", '{"a":' + "[" * 99 + "]" * 99 + "}"), "error: the arguments of 'look' cannot be used"),
         (call("extract", handle="$h1", fields={"a": "text"}), "error: there is no tool 'extract'; there are: look"),
     ],
 )

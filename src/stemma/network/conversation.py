@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stemma.core.errors import InvalidInput
 from stemma.core.frames import framing
 from stemma.core.trust import Integrity, TrustLabel
+from stemma.guard.text.finding import check_depth
 from stemma.network.manifest import CONTEXT
 from stemma.network.message import Message
 from stemma.network.network import Role
@@ -181,8 +183,12 @@ def definition(tool: Tool) -> "ToolDefinition":
 
 
 def arguments_of(call: "ToolCallPart") -> dict[str, Any]:
-    """What a model wrote for a tool. Raises ToolFailed where that is no JSON object."""
+    """What a model wrote for a tool. Raises ToolFailed where that is no JSON object, or nested too deep to be written down."""
     try:
-        return call.args_as_dict(raise_if_invalid=True)
+        arguments = call.args_as_dict(raise_if_invalid=True)
+        check_depth(arguments)
     except (ValueError, AssertionError) as error:
         raise ToolFailed(f"the arguments of {call.tool_name!r} are not a JSON object: {error}") from error
+    except InvalidInput as error:
+        raise ToolFailed(f"the arguments of {call.tool_name!r} cannot be used: {error}") from error
+    return arguments

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from stemma.core.errors import InvalidInput, ModelError
+from stemma.guard.text.finding import check_depth
 from stemma.models import Spoken
 from stemma.network.caller import ModelCaller
 from stemma.network.journal import Charge, Event, Journal
@@ -62,6 +64,7 @@ class Speaker:
         if met is not None:
             raise NoAnswer(met, ends=RunStatus.STOPPED)
         asked = await self.caller.ask(role, messages(), tools, seed=f"{self.message.id}.{step}")
+        _check_writable(asked.spoken)
         return self._counted(Said(step, role, asked.spoken, asked.attempts, kept=False))
 
     async def keep(self, said: Said) -> None:
@@ -82,3 +85,13 @@ class Speaker:
             cost=before.cost if cost is None else (before.cost or 0) + cost,
         )
         return said
+
+
+def _check_writable(spoken: Spoken) -> None:
+    """Raises ModelError for calls whose arguments could not be written down; those that are still text are parsed later."""
+    for call in spoken.calls:
+        if isinstance(call.args, dict):
+            try:
+                check_depth(call.args)
+            except InvalidInput as error:
+                raise ModelError(f"model {spoken.model!r} wrote arguments that cannot be used: {error}") from error

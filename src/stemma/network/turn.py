@@ -8,6 +8,7 @@ from typing import Any
 from stemma.core.digests import thaw
 from stemma.core.errors import InvalidInput
 from stemma.core.trust import Confidentiality, Integrity, TrustLabel, join_all
+from stemma.guard.text.finding import check_depth
 from stemma.network.knowledge import Passage, as_text
 from stemma.network.manifest import CONTEXT, RESERVED
 from stemma.network.message import NOTHING, Inner, Part, PartKind
@@ -189,9 +190,13 @@ def absent(name: str) -> Part:
 def _as_json(text: str) -> Any:
     fenced = text.removeprefix("```json").removeprefix("```").removesuffix("```") if text.startswith("```") else text
     try:
-        return json.loads(fenced)
+        value = json.loads(fenced)
+        check_depth(value)
     except ValueError as error:
         return Unusable(f"the answer is not the JSON that the schema asks for: {error}")
+    except (InvalidInput, RecursionError):
+        return Unusable("the answer is nested too deep; write it with fewer levels")
+    return value
 
 
 def _misfit(value: Any, schema: Mapping[str, Any]) -> Unusable | None:

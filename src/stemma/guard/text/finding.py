@@ -72,6 +72,12 @@ def nodes(value: Any, *, deepest: int = DEEPEST) -> Iterator[Node]:
         waiting.extend(Node(one, node.path + step, node.depth + 1) for step, one in reversed(inside))
 
 
+def check_depth(value: Any, *, deepest: int = 64) -> None:
+    """Raises InvalidInput for a JSON value that is nested deeper than is written down, or digested, without trouble."""
+    for _ in nodes(value, deepest=deepest):
+        pass
+
+
 def rewritten(value: Any, change: Callable[[str, str], str], *, path: str = "") -> Any:
     """A copy of a JSON value with each of its texts, keys of objects too, replaced by what `change(text, path)` gives back.
 
