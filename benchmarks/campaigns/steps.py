@@ -106,5 +106,5 @@ def _effects(place: Place, batch: str, expected: int, tally: Tally) -> list[str]
 def _answer(place: Place, networks: Networks, question: str) -> None:
     """A person looks whether it happened."""
     happened = question.removesuffix(".uncertain") in place.effects.done()
-    value = "it happened" if happened else "it did not"
+    value = "yes" if happened else "no"
     networks.questions.decide(question, Verdict.ANSWERED, value=value)
