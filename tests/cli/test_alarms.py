@@ -39,7 +39,16 @@ def test_alarms_are_listed_with_source_and_what_was_stopped(alarmed: Terminal) -
     [alarm] = alarmed("alarms", "ls", "--json").json
     assert (alarm["kind"], alarm["subject"], alarm["path"][0]["sender"]) == ("call.denied", "b.1.1.1", "caller")
     assert alarmed("alarms", "ls", "--kind", "drift", "--json").json == []
+    assert alarmed("alarms", "ls", "--kind", "drift").err.startswith("there are no such alarms\n")
     assert "there is no kind of alarm 'loud'" in alarmed("alarms", "ls", "--kind", "loud").told(2)
+    assert "(did you mean 'call.denied'?)" in alarmed("alarms", "ls", "--kind", "call.denyed").told(2)
+    assert "there is no run 'nope'" in alarmed("alarms", "ls", "--run", "nope").told(1)
+
+
+def test_without_alarms_that_is_said(terminal: Terminal) -> None:
+    """Nobody who gave no filter is told of one."""
+    stemma.open().close()
+    assert terminal("alarms", "ls").err == "there are no alarms\n"
 
 
 def test_scan_raises_what_ended_tasks_show(alarmed: Terminal) -> None:

@@ -2,6 +2,8 @@
 
 from tests.cli.terminal import Terminal
 
+import stemma
+
 RUN = ("run", "--set", "order=lost", "--set", "amount=20")
 
 
@@ -26,6 +28,9 @@ def test_messages_are_listed_and_shown_with_their_trust(till: Terminal) -> None:
     assert "data amount (untrusted): 20" in shown
     assert "running · sent " in shown
     assert till("messages", "ls", "--agent", "shelf", "--json").json == []
+    assert "there is no agent 'pya' (did you mean 'pay'?)" in till("messages", "ls", "--agent", "pya").told(1)
+    assert "there is no run 'nope'" in till("messages", "ls", "--run", "nope").told(1)
+    assert till("messages", "show", id[-8:]).out == shown
     assert [one["message"]["id"] for one in till("messages", "ls", "--run", id.rpartition(".")[0], "--json").json] == [
         id
     ]
@@ -80,6 +85,7 @@ def test_message_that_is_not_dead_is_not_replayed(till: Terminal) -> None:
 
 def test_empty_boxes_are_said(till: Terminal) -> None:
     """Where nothing was sent, that is a remark."""
-    assert till("messages", "ls").err == "there are no such messages\n"
+    stemma.open().close()
+    assert till("messages", "ls").err == "there are no messages yet\n"
     assert till("messages", "ls", "--dead").err == "there are no dead letters\n"
     assert till("messages", "inboxes").err == "every inbox is empty\n"

@@ -20,6 +20,15 @@ cases:
 """
 
 
+MANIFEST = """\
+network: till
+inputs: [order]
+tools: {refund: {python: "tools.py:refund"}}
+agents: {clerk: {calls: refund, reads: [order], writes: receipt}}
+pipeline: [clerk]
+"""
+
+
 @pytest.fixture
 def written(terminal: Terminal) -> Terminal:
     """A terminal in a folder with `policies`, which forbid to spend, and a log with three decisions of the defaults."""
@@ -97,6 +106,41 @@ def test_policy_that_makes_no_sense_is_one_line(written: Terminal) -> None:
     written.write("policies/own.cedar", "\nforbid (principal, action, resource) when { context.foo };")
     assert written("policy", "check").told(2).startswith("policies/own.cedar:2: policy 'own#1': ")
     assert written("policy", "check", "none").told(2) == "none: no such folder; name one with *.cedar files"
+
+
+@pytest.mark.parametrize(
+    ("policy", "problem"),
+    [
+        (
+            'forbid (principal == Agent::"clark", action, resource);',
+            "there is no agent 'clark' (did you mean 'clerk'?)",
+        ),
+        (
+            'forbid (principal, action, resource == Tool::"refunds");',
+            "there is no tool 'refunds' (did you mean 'refund'?)",
+        ),
+        (
+            'forbid (principal in Network::"tilt", action, resource);',
+            "there is no network 'tilt' (did you mean 'till'?)",
+        ),
+        ('forbid (principal, action, resource) when { principal == Agent::"cleric" };', "there is no agent 'cleric'"),
+        ('forbid (principal in Network::"till", action, resource == Tool::"refund");', None),
+        ('forbid (principal == Agent::"clerk", action == Action::"endorse", resource == Field::"any");', None),
+    ],
+)
+def test_policy_names_what_the_networks_beside_it_have(written: Terminal, policy: str, problem: str | None) -> None:
+    """Of agents, tools and networks; what a manifest elsewhere has is told with --network."""
+    written.write("policies/own.cedar", policy)
+    written.write("elsewhere.txt", MANIFEST)
+    nothing = written("policy", "check")
+    assert (nothing.code, "say --network MANIFEST" in " ".join(nothing.err.split())) == (0, True)
+    (written.folder / "elsewhere.txt").rename(written.folder / "stemma.yaml")
+    for more in ((), ("--network", "stemma.yaml")):
+        checked = written("policy", "check", *more)
+        if problem is None:
+            assert "are sound for 'till'; version" in checked.out, checked
+        else:
+            assert problem in checked.told(2)
 
 
 def test_decision_is_explained(written: Terminal) -> None:

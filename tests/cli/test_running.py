@@ -48,19 +48,61 @@ def test_runs_are_listed_and_shown_by_ids_that_can_be_copied(project: Terminal) 
 
 
 def test_batch_that_waits_for_people_ends_with_the_way_on(till: Terminal) -> None:
-    """What can be done is done, what waits is counted and is no failure, and the same command goes on later."""
+    """What can be done is done, who is asked is counted and is no failure, and the same command goes on later."""
     till.write("refunds.csv", "order,amount\n7,20\nlost,3\n")
     told = till("run", "--items", "refunds.csv")
     assert told.code == 0, told.err
-    assert "0 completed, 0 handed over, 0 failed, 2 waiting for a person" in told.out
+    assert "0 completed, 0 handed over, 0 failed, 2 asking a person" in told.out
     assert "stemma people ls" in told.err
-    assert [line.split()[1] for line in told.out.splitlines()[1:3]] == ["asks", "asks"]
+    assert [line.split()[1] for line in told.out.splitlines()[1:3]] == ["asking", "asking"]
     for question in till("people", "ls", "--json").json:
         till("people", "approve", question["id"])
     ran = till("run", "--items", "refunds.csv", "--json")
     assert ran.code == 1, "one is of an order that there is not"
-    assert (ran.json["waiting"], ran.json["failed"], ran.json["resumed"]) == (1, 1, 2)
+    assert (ran.json["asking"], ran.json["failed"], ran.json["resumed"]) == (1, 1, 2)
     assert [one["asks_a_person"] for one in till("runs", "ls", "--json").json] == [False, True]
+    for status, standing in (("asking", "running"), ("failed", "failed")):
+        [one] = till("runs", "ls", "--status", status, "--json").json
+        assert one["status"] == standing
+    assert till("runs", "ls", "--status", "running").err == "there are no such runs\n", "each stands in one way"
+    assert len(till("runs", "ls", "--batch", ran.json["batch"], "--network", "till", "--json").json) == 2
+    assert "no run stands 'askin' (did you mean 'asking'?)" in till("runs", "ls", "--status", "askin").told(2)
+    assert "no network 'tile' was run here (did you mean 'till'?)" in till("runs", "ls", "--network", "tile").told(1)
+
+
+def test_batch_is_named_as_it_is_printed(till: Terminal) -> None:
+    """Shown, gone on with and cancelled by its name and number; a run by as much of its id as names it."""
+    line = ("run", "--set", "order=7", "--set", "amount=20")
+    first, second = till(*line, "--json").json["batch"], till(*line, "--new", "--json").json["batch"]
+    assert first != second
+    till("people", "approve", till("people", "ls", "--run", f"{first}.1", "--json").json[0]["id"])
+    went = till(*line, "--batch", first, "--json")
+    assert (went.json["batch"], went.json["resumed"]) == (first, 1)
+    [question] = till("people", "ls", "--run", f"{first}.1", "--json").json
+    till("people", "answer", question["id"], "shelf")
+    assert "completed" in till("runs", "resume", first).out
+    assert till("runs", "show", first).out.splitlines()[1].split()[:2] == [f"{first}.1", "completed"]
+    assert f"go on with it, unless a worker does: stemma runs resume {second}" in " ".join(
+        till("runs", "show", second).err.split()
+    )
+    assert till("runs", "show", f"{first[-6:]}.1").out.splitlines()[1].startswith(f"{first}.1 ")
+    assert "could mean several" in till("runs", "show", "b_").told(1)
+    assert till("runs", "cancel", second).out == f"cancelled {second}.1\n"
+    assert till("runs", "cancel", second).err == f"every run of batch {second} had ended before\n"
+    assert "there is no batch 'b_0.1' to go on with" in till(*line, "--batch", "b_0.1").told(1)
+    assert "there is no batch 'none'" in till("runs", "resume", "none").told(1)
+
+
+def test_run_shows_values_as_texts_and_says_where_it_cut_them(till: Terminal) -> None:
+    """What is long ends with an ellipsis, entries stand one by one, and --json has all of it."""
+    till("run", "--set", f"order={'word ' * 100}", "--set", "amount=20")
+    [run] = till("runs", "ls", "--json").json
+    shown = till("runs", "show", run["id"]).out
+    [order] = [line for line in shown.splitlines() if line.startswith("  data order (untrusted): word")]
+    assert order.endswith("…")
+    assert "  instruction persona (trusted):\n    calls: refund\n" in shown
+    assert "word " * 99 in till("messages", "show", f"{run['id']}.1").out
+    assert "word " * 99 in till("runs", "show", run["id"], "--json").out
 
 
 def test_batch_may_be_told_to_wait_for_people(till: Terminal) -> None:
@@ -69,7 +111,7 @@ def test_batch_may_be_told_to_wait_for_people(till: Terminal) -> None:
     with subprocess.Popen(command, env=surroundings(), stdout=subprocess.PIPE, text=True) as running:
         deadline = time.monotonic() + 40
         for verdict in (("approve",), ("answer", "shelf")):
-            while not (waiting := till("people", "ls", "--json").json):
+            while not (waiting := json.loads(till("people", "ls", "--json").out or "[]")):  # no store at first
                 assert running.poll() is None, "it did not wait"
                 assert time.monotonic() < deadline, "nobody was asked"
             till("people", verdict[0], waiting[0]["id"], *verdict[1:])
@@ -128,6 +170,7 @@ def test_detached_batch_is_left_to_workers(till: Terminal) -> None:
         ("run", 2, "say what to work on: --items FILE, or --set NAME=TEXT"),
         ("run --set ticket", 2, "'ticket' is not NAME=TEXT"),
         ("run --set topic=x", 2, "has no text 'ticket'"),
+        ("run --items tickets.csv --set ticket=x", 2, "name one of the two"),
         ("run --items none.csv", 2, "none.csv: no such file"),
         ("run broken.yaml --set ticket=x", 2, "broken.yaml"),
         ("runs show r_none", 1, "there is no run 'r_none'"),

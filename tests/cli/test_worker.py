@@ -132,7 +132,7 @@ def test_command_does_not_wait_for_people_that_a_worker_asks(
     with going("worker") as worker:
         await_that(lambda: till("people", "ls", "--json").json != [], worker)
         watched = till(*run, "--json")
-        assert (watched.code, watched.json["waiting"], watched.json["calls"]) == (0, 1, 0)
+        assert (watched.code, watched.json["asking"], watched.json["calls"]) == (0, 1, 0)
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(PATIENCE) == 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stemma.core.errors import InvalidData, NotConfigured, NotFound
+from stemma.core.errors import InvalidData, NotConfigured, NotFound, UnknownModel
 from stemma.models import Models
 from stemma.models.embedded import EmbeddedModel
 from stemma.models.weights import MINILM, Weights, install
@@ -74,6 +74,16 @@ def test_a_name_that_cannot_be_used_says_the_way_out(models: Models, name: str, 
     assert words in str(caught.value)
     assert repr(name) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "unknown"), [("embeded", True), ("openai:", True), ("embedded:minilm", False)])
+def test_a_name_that_nobody_knows_is_told_from_one_that_lacks_something(
+    models: Models, name: str, unknown: bool
+) -> None:
+    """No key and no package would help the first."""
+    with pytest.raises(NotConfigured) as caught:
+        models.get(name)
+    assert isinstance(caught.value, UnknownModel) is unknown
 
 
 def test_a_provider_that_lacks_something_says_what(models: Models) -> None:

@@ -9,6 +9,7 @@ from tests.network.posting import Post
 from stemma.core.trust import UNTRUSTED
 from stemma.ledger.scope import Scope
 from stemma.network import Question, RunStatus
+from stemma.network.admission import share_alone
 from stemma.network.custody import (
     MOST_BREAKS,
     give_back,
@@ -19,7 +20,6 @@ from stemma.network.custody import (
     owners,
     uncount,
 )
-from stemma.network.inbox import share_alone
 from stemma.network.questions import ask
 from stemma.network.records import Records, claim_runs
 from stemma.store.schema import messages

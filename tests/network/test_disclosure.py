@@ -159,7 +159,7 @@ def test_call_that_is_made_again_after_a_crash_is_told_the_same(tmp_path: Path) 
     [asked] = desk.networks.questions.ls(run=run.id)
     assert asked.question.kind == "uncertain"
     assert asked.question.facts["arguments"] == {"to": run.request["name"], "body": f"Dear {run.request['name']}"}
-    Questions(desk.scope.acting_as("user:bea")).decide(asked.question.id, Verdict.ANSWERED, value="it did not")
+    Questions(desk.scope.acting_as("user:bea")).decide(asked.question.id, Verdict.ANSWERED, value="no")
     assert desk.run(mail("NAME", "Dear NAME")).status is RunStatus.COMPLETED
     assert desk.got == [{"to": "Erika", "body": "Dear Erika"}] * 2
     desk.scope.store.close()

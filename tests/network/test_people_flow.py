@@ -10,6 +10,7 @@ from tests.network.speaking import Heard, Speaking, speaking_on
 
 from stemma import Prompt
 from stemma.core.clock import SystemClock
+from stemma.core.errors import InvalidInput
 from stemma.ledger import Ledger
 from stemma.ledger.scope import Scope
 from stemma.network import (
@@ -104,12 +105,6 @@ BEFORE_PAYING = Interceptor("tool", "clerk/pay", "Pay this?")
         (Verdict.APPROVED, {}, "paid 12", ["12"]),
         (Verdict.EDITED, {"value": {"amount": 5}}, "paid 5", ["5"]),
         (Verdict.REJECTED, {"reason": "too much"}, "error: bea rejected it: too much", []),
-        (
-            Verdict.EDITED,
-            {"value": 5},
-            "error: a person wrote 5 in place of the arguments, which are a JSON object",
-            [],
-        ),
     ],
 )
 def test_person_before_a_tool(
@@ -138,7 +133,18 @@ def test_question_shows_what_is_about_to_happen(scope: Scope, tmp_path: Path) ->
     networks.run(desk(tmp_path, BEFORE_PAYING), TICKET, wait=False)
     [asked] = networks.questions.ls()
     assert asked.question.text == "Pay this?"
-    assert asked.question.facts == {"agent": "clerk", "tool": "pay", "effect": "spend", "arguments": {"amount": 12}}
+    facts = dict(asked.question.facts)
+    assert len(facts.pop("policy")) == 64
+    assert facts == {
+        "agent": "clerk",
+        "tool": "pay",
+        "effect": "spend",
+        "arguments": {"amount": 12},
+        "trust": {"amount": "internal"},
+        "sources": {},
+        "confidential": {},
+        "why": ["the manifest asks a person before tool 'clerk/pay'"],
+    }
     assert asked.question.label.integrity.name == "INTERNAL"
 
 
@@ -169,10 +175,25 @@ def test_what_a_person_writes_fits_the_schema_too(scope: Scope, tmp_path: Path) 
     quoted = speaking_on(scope, Speaking({"clerk": lambda _: '"fine"'}))
     quoted.run(manifest, TICKET, wait=False)
     [asked] = quoted.questions.ls()
-    quoted.questions.decide(asked.question.id, Verdict.EDITED, value={"not": "a text"})
-    run = quoted.run(manifest, TICKET).runs[0]
-    assert run.outcome is not None
-    assert "what a person wrote in its place can not be used" in str(run.outcome.reason)
+    for wrong in ({"not": "a text"}, "far longer than this schema allows"):
+        with pytest.raises(InvalidInput, match="stays open, since the value does not fit"):
+            quoted.questions.decide(asked.question.id, Verdict.EDITED, value=wrong)
+    quoted.questions.decide(asked.question.id, Verdict.EDITED, value="better")
+    assert said(quoted.run(manifest, TICKET).runs[0]) == "better"
+
+
+@on_sqlite
+@pytest.mark.parametrize("wrong", [5, "hello", [12], {"amout": 5}, {"amount": "much"}, {"amount": 5, "to": "me"}])
+def test_edit_that_does_not_fit_leaves_the_question_open(scope: Scope, tmp_path: Path, wrong: Any) -> None:
+    """A slip of the pen does not become a refusal: it is told when it is made, and the person may write again."""
+    manifest, networks = desk(tmp_path, BEFORE_PAYING), networks_on(scope)
+    networks.run(manifest, TICKET, wait=False)
+    [asked] = networks.questions.ls()
+    with pytest.raises(InvalidInput, match="stays open, since the value does not fit"):
+        networks.questions.decide(asked.question.id, Verdict.EDITED, value=wrong)
+    networks.questions.decide(asked.question.id, Verdict.EDITED, value={"amount": 5})
+    assert said(networks.run(manifest, TICKET).runs[0]) == "paid 5"
+    assert paid(tmp_path) == ["5"]
 
 
 @pytest.mark.parametrize(
@@ -265,8 +286,8 @@ def uncertain(scope: Scope, manifest: Manifest) -> Question:
 @pytest.mark.parametrize(
     ("answer", "says", "payments"),
     [
-        ("it happened", "pay was carried out, as ada found", ["12"]),
-        ("it did not", "paid 12", ["12", "12"]),
+        ("yes", "pay was carried out, as ada found", ["12"]),
+        ("no", "paid 12", ["12", "12"]),
         (None, "error: nobody knows whether 'pay' was carried out", ["12"]),
     ],
 )
@@ -278,7 +299,7 @@ def test_call_whose_end_is_not_known(
     networks_on(scope).run(manifest, TICKET, batch="b")
     begun(scope, "t1-1")
     question = uncertain(scope, manifest)
-    assert (question.kind, question.choices) == ("uncertain", ("it happened", "it did not"))
+    assert (question.kind, question.choices) == ("uncertain", ("yes", "no"))
     questions = Questions(scope)
     if answer is None:
         questions.decide(question.id, Verdict.REJECTED)
@@ -295,7 +316,7 @@ def test_every_time_it_is_not_known_is_asked_anew(scope: Scope, tmp_path: Path) 
     networks_on(scope).run(manifest, TICKET, batch="b")
     begun(scope, "t1-1")
     first = uncertain(scope, manifest)
-    Questions(scope).decide(first.id, Verdict.ANSWERED, value="it did not")
+    Questions(scope).decide(first.id, Verdict.ANSWERED, value="no")
     networks_on(scope).run(manifest, TICKET, batch="b")
     begun(scope, "t1-1")
     second = uncertain(scope, manifest)

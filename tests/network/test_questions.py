@@ -95,7 +95,7 @@ def test_many_candidates_are_counted(asking: Scope, run: str) -> None:
     ("choices", "verdict", "value", "message"),
     [
         ((), Verdict.ANSWERED, "a", "asks whether to go on"),
-        ((), Verdict.EDITED, None, "needs the value to go on with"),
+        ((), Verdict.EDITED, {"a": 1}, "has nothing that could be edited: approve it, or reject it"),
         (("a", "b"), Verdict.APPROVED, None, "wants one of 'a', 'b'"),
         (("a", "b"), Verdict.ANSWERED, "c", "wants one of 'a', 'b'"),
     ],
@@ -107,6 +107,29 @@ def test_verdict_that_does_not_fit_is_refused(
     put(asking, run, "q", choices=choices)
     with pytest.raises(InvalidInput, match=message):
         Questions(asking).decide("q", verdict, value=value)
+    assert len(Questions(asking).ls()) == 1
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("schema", "value", "message"),
+    [
+        ({"type": "object"}, None, "needs the value to go on with"),
+        ({"type": "object"}, "hello", "stays open, since the value does not fit: 'hello' is not of type 'object'; see"),
+        (
+            {"properties": {"a": {"type": "integer"}}},
+            {"a": "b"},
+            "does not fit: at 'a': 'b' is not of type 'integer'; see",
+        ),
+        ({"required": ["claim"]}, {"clam": 3}, "does not fit: 'claim' is a required property; see what was asked for"),
+        ({"$ref": "https://example.com/none"}, {}, "schema of what it takes cannot be used"),
+    ],
+)
+def test_edit_fits_what_the_question_takes(asking: Scope, run: str, schema: Any, value: Any, message: str) -> None:
+    """One that does not is told where, and the question waits on."""
+    put(asking, run, "q", takes=schema)
+    with pytest.raises(InvalidInput, match=message):
+        Questions(asking).decide("q", Verdict.EDITED, value=value)
     assert len(Questions(asking).ls()) == 1
 
 

@@ -8,6 +8,7 @@ import stemma
 from stemma.cli.options import Json
 from stemma.cli.output import labelled, note, one_line, print_json, print_table, say, tell
 from stemma.core.errors import InvalidInput
+from stemma.core.marked import near
 
 if TYPE_CHECKING:  # the network takes half a second to import, and help does without
     from stemma.guard.alarms import Alarm, Hop, Kind
@@ -31,7 +32,8 @@ def ls(
 
     Example: `stemma alarms ls --kind call.denied`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
+        run = None if run is None else here.networks.find(run)
         found, behind = here.alarms.ls(run=run, kind=_kind(kind), limit=limit), here.alarms.behind()
     if as_json:
         print_json([one.to_json() for one in found])
@@ -50,7 +52,7 @@ def ls(
         titles = ("alarm", "severity", "kind", "from", "stopped")
         print_table(titles, rows, styles=[_STYLES[one.alarm.severity] for one in found])
     else:
-        note("there are no such alarms")
+        note("there are no such alarms" if run or kind else "there are no alarms")
     if behind:
         note(f"{_entries(behind)} of the audit log not looked at yet; look with: stemma alarms scan")
 
@@ -64,7 +66,7 @@ def show(
 
     Example: `stemma alarms show a_5f0c2d91`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found = here.alarms.get(alarm_id)
         texts = [_text(here, hop) for hop in found.alarm.path]
     if as_json:
@@ -79,7 +81,7 @@ def scan(as_json: Json = False) -> None:
 
     Example: `stemma alarms scan`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         behind = here.alarms.behind()
         found = here.alarms.scan()
     if as_json:
@@ -103,7 +105,9 @@ def _kind(name: str | None) -> "Kind | None":
     try:
         return Kind(name)
     except ValueError:
-        raise InvalidInput(f"there is no kind of alarm {name!r}; there are {', '.join(Kind)}") from None
+        raise InvalidInput(
+            f"there is no kind of alarm {name!r}{near(name, [*map(str, Kind)])}; there are {', '.join(Kind)}"
+        ) from None
 
 
 def _from(alarm: "Alarm") -> str:

@@ -82,7 +82,9 @@ def restore(
         style="green",
     )
     if made.unfinished:
-        say(f"{made.unfinished} runs had not ended; the command that began them goes on with them, or: stemma worker")
+        say(
+            f"{made.unfinished} runs had not ended; go on with them by: stemma worker, or batch by batch: stemma runs resume"
+        )
     if made.missing_key is not None:
         warn(
             f"put the signing key back at {made.missing_key} before anything else: a new key cannot go on with this log"

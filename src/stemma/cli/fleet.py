@@ -158,7 +158,7 @@ class Fleet:
         self._show(
             f"{len(self._serving())}/{self._wanted} workers   {backlog.waiting} waiting"
             + (f", the oldest for {span(backlog.oldest_seconds)}" if backlog.waiting else "")
-            + f"   {backlog.running} running   {backlog.asking} for people"
+            + f"   {backlog.running} running   {backlog.asking} asking a person"
         )
 
     async def _adjust(self) -> None:

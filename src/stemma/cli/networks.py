@@ -1,4 +1,4 @@
-"""`stemma network`: what a network looks like, and whether it can run."""
+"""`stemma network`: what a network looks like, whether it can run, and what servers say of their tools."""
 
 import asyncio
 from pathlib import Path
@@ -8,12 +8,13 @@ import typer
 
 import stemma
 from stemma.cli.options import Json
-from stemma.cli.output import print_json, say, warn
-from stemma.core.errors import InvalidData, NotConfigured, NotFound
+from stemma.cli.output import labelled, note, one_line, print_json, say, tell, warn
+from stemma.core.errors import InvalidData, NotConfigured, NotFound, UnknownModel
 
 if TYPE_CHECKING:  # the rooms behind a network take half a second to import
     from stemma.network import Manifest
     from stemma.network.network import Network
+    from stemma.platform import Stemma
 
 app = typer.Typer(no_args_is_help=True, help="Networks of agents: draw one, check one.")
 
@@ -44,21 +45,28 @@ def show(
 
 @app.command("check")
 def check(manifest: ManifestFile = Path("stemma.yaml"), as_json: Json = False) -> None:
-    """Say whether a network can run. No model is asked, and no server of tools is started.
+    """Say whether a network can run, and whether its policies speak of what it has. A missing key, or package, is a warning.
+
+    No model is asked, and no server of tools is started.
 
     Example: `stemma network check`
     """
     from stemma.network.flow import Step, flows_of
+    from stemma.network.manifest.policies import misnamed_in
     from stemma.network.network import pin
 
     described = read_manifest(manifest)
-    with stemma.open() as here:
+    for wrong in misnamed_in(described):
+        raise wrong
+    with _registry(described) as here:
         network = pin(described, here.prompts)
         asyncio.run(_open_tools(network))
         missing: dict[str, str] = {}
         for model in dict.fromkeys(model for agent in described.agents for model in agent.models):
             try:
                 here.models.get(model)
+            except UnknownModel:
+                raise
             except (NotConfigured, NotFound) as error:
                 missing[model] = str(error)
     teams = {
@@ -66,12 +74,57 @@ def check(manifest: ManifestFile = Path("stemma.yaml"), as_json: Json = False) -
     }
     counts = {"agents": len(described.agents), "teams": len(teams), "tools": len(described.tools)}
     if as_json:
-        print_json({"network": described.name, "digest": network.digest, **counts, "models_missing": missing})
+        told = {"network": described.name, "ok": not missing, "digest": network.digest, **counts}
+        print_json(told | {"models_missing": missing})
         return
     for problem in missing.values():
         warn(problem)
-    told = ", ".join(f"{number} {what if number != 1 else what[:-1]}" for what, number in counts.items() if number)
-    say(f"network {described.name!r} is sound: {told}; every name, prompt and file in {manifest} is there")
+    listed = ", ".join(f"{number} {what if number != 1 else what[:-1]}" for what, number in counts.items() if number)
+    say(f"network {described.name!r} is sound: {listed}; every name, prompt and file in {manifest} is there")
+
+
+def _registry(manifest: "Manifest") -> "Stemma":
+    """The store that the network's prompts are in; of a network whose prompts are in files none is asked for."""
+    from stemma.registry.references import SCHEME
+
+    if any(agent.prompt is not None and agent.prompt.startswith(SCHEME) for agent in manifest.agents):
+        return stemma.open(create=False)
+    return stemma.Stemma(stemma.Settings(store="sqlite://"))
+
+
+@app.command("tools")
+def tools(
+    manifest: ManifestFile = Path("stemma.yaml"),
+    every: Annotated[bool, typer.Option("--all", help="Also those that the manifest does not name.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start the MCP servers of a network, and show what they say of their tools, with the digests to pin those by.
+
+    What a server says instructs no agent before the manifest pins it. It is shown here for a person to read.
+
+    Example: `stemma network tools stemma.yaml`
+    """
+    from stemma.network.tools.vouching import offers_of
+
+    described = read_manifest(manifest)
+    specs = [spec for spec in described.tools if spec.kind == "mcp"]
+    found = {spec.name: asyncio.run(offers_of(spec, described.folder, every=every)) for spec in specs}
+    if as_json:
+        print_json([{"server": server, **one.to_json()} for server, shown in found.items() for one in shown])
+        return
+    if not specs:
+        note(f"network {described.name!r} has no MCP server among its tools")
+    for server, shown in found.items():
+        say(server, style="bold")
+        for one in shown:
+            hints = [word for word, said in (("reads", one.offer.reads), ("repeats", one.offer.repeats)) if said]
+            say(f"  {one.offer.name}  {one.standing}{''.join(f', says that it {word}' for word in hints)}")
+            tell(labelled(one.offer.description, "untrusted"), indent="    ", style="dim")
+            for name, schema in one.offer.parameters.get("properties", {}).items():
+                say(f"    {one_line(name)}: {labelled(schema, 'untrusted')}", style="dim")
+        note(f"pin those that you vouch for in the manifest, under 'tools' of 'mcp' of {server!r}:")
+        for one in shown:
+            say(f"  {one.offer.name}: {one.offer.digest}")
 
 
 async def _open_tools(network: "Network") -> None:

@@ -1,6 +1,7 @@
 """`stemma people`: what waits for a person, and the person's word."""
 
 import json
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import stemma
+from stemma.cli.messages import goes_on
 from stemma.cli.options import Json, read_text
 from stemma.cli.output import labelled, note, one_line, print_json, say, tell
 from stemma.core.errors import InvalidInput
@@ -34,16 +36,18 @@ def ls(
 
     Example: `stemma people ls`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found, now = here.networks.questions.ls(run=run, every=every, limit=limit), here.clock.now()
     if as_json:
         print_json([question_json(asked) for asked in found])
-    elif not found:
-        note("nothing waits for a person")
-    else:
-        for asked in found:
-            _print(asked, now)
-        say(f"\nanswer one with: stemma people {_ways(found[0])}", style="dim")
+        return
+    if not found:
+        note("nothing waits for a person" if run is None else f"nothing in run {run} waits for a person")
+    for asked in found:
+        _print(asked, now)
+    waiting = next((asked for asked in found if asked.decision is None), None)
+    if waiting is not None:
+        say(f"\nanswer one with: stemma people {_ways(waiting)}", style="dim")
 
 
 @app.command("show")
@@ -52,7 +56,7 @@ def show(question_id: Id, as_json: Json = False) -> None:
 
     Example: `stemma people show b_01.1.1.t1`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         asked, now = here.networks.questions.get(question_id), here.clock.now()
     if as_json:
         print_json(question_json(asked))
@@ -117,13 +121,13 @@ def answer(
 
 
 def _decide(question_id: str, verdict: "Verdict", value: Any, reason: str, *, as_json: bool) -> None:
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         asked = here.networks.questions.decide(question_id, verdict, value=value, reason=reason)
     if as_json:
         print_json(question_json(asked))
         return
     say(f"{verdict.value} {asked.question.id}")
-    note(f"run {asked.question.run} goes on where a worker serves it, else with the command that began it")
+    note(goes_on(asked.question.run))
 
 
 def question_json(asked: "Asked") -> dict[str, Any]:
@@ -146,10 +150,16 @@ def _print(asked: "Asked", now: datetime, *, whole: bool = False) -> None:
         for name, value in arguments.items():
             tell(f"{name}: {labelled(value, trust[name], width)}")
             origins = (f"from {source}" for source in sources.get(name, ()))
-            tell(f"  {', '.join([trust[name], *confidential.get(name, ()), *origins])}", style="dim")
+            clear = ["tokens turned back for the tool"] if name in facts.get("reveals", ()) else []
+            tell(f"  {', '.join([trust[name], *confidential.get(name, ()), *origins, *clear])}", style="dim")
+        facts.pop("reveals", None)
+    why, policy, integrity = facts.pop("why", []), facts.pop("policy", None), question.label.integrity.name.lower()
     for name, fact in facts.items():
-        for line in fact if name == "why" else [fact]:
-            tell(f"{name}: {labelled(line, question.label.integrity.name.lower(), width)}")
+        tell(f"{name}: {labelled(fact, integrity, width)}")
+    for line in why if whole else ["; ".join(dict.fromkeys(reason.partition("; ")[0] for reason in why))] * bool(why):
+        tell(f"why: {labelled(line, integrity)}")
+    if whole and policy:
+        tell(f"policy: {policy}")
     if question.choices:
         tell(f"choices: {', '.join(map(one_line, question.choices))}")
     tell(
@@ -174,7 +184,10 @@ def _standing(asked: "Asked", now: datetime) -> str:
 
 def _ways(asked: "Asked") -> str:
     ids = asked.question.id
-    return f"answer {ids} CHOICE (or reject)" if asked.question.choices else f"approve {ids} (or edit, or reject)"
+    if asked.question.choices:
+        first, *others = (shlex.quote(one_line(one)) for one in asked.question.choices)
+        return f"answer {ids} {first} (or {', '.join([*others, 'reject'])})"
+    return f"approve {ids} (or {'reject' if asked.question.takes is None else 'edit, or reject'})"
 
 
 def span(seconds: float) -> str:

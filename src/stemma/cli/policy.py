@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import stemma
+from stemma.cli.networks import read_manifest
 from stemma.cli.options import Json
 from stemma.cli.output import note, one_line, print_json, print_table, say, tell
 from stemma.core.errors import InvalidData
@@ -40,17 +41,40 @@ def show(folder: Folder = None, as_json: Json = False) -> None:
 
 
 @app.command("check")
-def check(folder: Folder = None, as_json: Json = False) -> None:
-    """Say whether policies are sound: every one parses, and speaks only of what there is.
+def check(
+    folder: Folder = None,
+    manifests: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--network", help="Manifest of a network that they are for; repeatable. Else those beside the folder."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether policies are sound: every one parses, and names only agents and tools that its networks have.
 
-    Example: `stemma policy check policies`
+    Example: `stemma policy check policies --network stemma.yaml`
     """
-    policy = _load(folder)
+    from stemma.network.manifest.policies import Known, beside, misnamed
+
+    place = _place(folder)
+    policy = _load(place)
+    networks = [read_manifest(one) for one in manifests or []]
+    if place is not None and not networks:
+        networks = list(beside(place.resolve().parent))
+    for wrong in misnamed(policy, Known.of(networks)) if networks else ():
+        raise wrong
+    names = [one.name for one in networks]
     if as_json:
-        print_json({"version": policy.version, "policies": _ids(policy), "files": list(policy.texts)})
-    else:
-        say(
-            f"{_count(len(policy.statements), 'policy')} in {', '.join(policy.texts)} are sound; version {policy.version}"
+        told = {"ok": True, "version": policy.version, "policies": _ids(policy), "files": list(policy.texts)}
+        print_json(told | {"networks": names})
+        return
+    for_whom = f" for {', '.join(map(repr, names))}" if names else ""
+    what = f"{_count(len(policy.statements), 'policy')} in {', '.join(policy.texts)}"
+    say(f"{what} are sound{for_whom}; version {policy.version}")
+    if place is not None and not names:
+        note(
+            "no network lies beside them: whether they name its agents and tools was not looked at; say --network MANIFEST"
         )
 
 
@@ -100,7 +124,7 @@ def explain(
     """
     from stemma.guard.policy import decision, facts_to_json
 
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         made = decision(here.ledger, event)
     if as_json:
         print_json({"event": made.seq, "kind": made.kind, **facts_to_json(made.facts, made.ruling)})
@@ -121,7 +145,7 @@ def dry_run_(
     from stemma.guard.policy import decisions, dry_run
 
     policy = _load(folder)
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found = dry_run(policy, decisions(here.ledger))
     if as_json:
         print_json(_dry_run_json(policy, found))

@@ -15,6 +15,7 @@
     │   ├── Refused             a gate said no; `reasons` says why
     │   └── Unauthorized        the caller lacks a permission; it says which, and who gives it
     ├── NotConfigured           a key, an extra or a setting is missing
+    │   └── UnknownModel        no model goes by that name
     ├── StoreError              the database cannot be used
     │   ├── StoreDamaged
     │   ├── StoreNewer          written by a newer Stemma
@@ -110,6 +111,10 @@ class Unauthorized(NotAllowed):
 
 class NotConfigured(StemmaError):
     """A key, an optional extra or a setting is missing; the message says how to add it."""
+
+
+class UnknownModel(NotConfigured):
+    """No model goes by that name, whatever is installed; the message names the nearest that there is."""
 
 
 class StoreError(StemmaError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from stemma.core.errors import NotConfigured, NotFound
+from stemma.core.errors import NotConfigured, NotFound, UnknownModel
 from stemma.models.names import canonical, members_of
 from stemma.models.weights import MINILM, Progress, install, weights_root
 
@@ -82,8 +82,8 @@ class Models:
         Of several names with commas between, each stands in for the one before it when that one's provider fails (see
         `stemma.models.chain`). The chain is a model of its own: what it answered is never taken for a member's answer.
 
-        Raises NotConfigured, in one line with the way out, for a name nobody knows, a provider whose package or
-        API key is missing, and weights that were not installed.
+        Raises NotConfigured, in one line with the way out, for a provider whose package or API key is missing, and weights
+        that were not installed; UnknownModel, which is one, for a name nobody knows.
         """
         if name in self._extra:
             return self._extra[name]
@@ -183,7 +183,7 @@ def _of_provider(name: str, near: str) -> "Model":
     from pydantic_ai.models import infer_model
 
     if name.startswith(f"{EMBEDDED}:") or ":" not in name or not name.split(":", 1)[1]:
-        raise NotConfigured(f"there is no model called {name!r}; {near}")
+        raise UnknownModel(f"there is no model called {name!r}; {near}")
     given = name.split(":", 1)[0]
     provider = next((one for one in _PROVIDERS if one.name == _FAMILIES.get(given, given)), None)
     try:
@@ -197,7 +197,7 @@ def _of_provider(name: str, near: str) -> "Model":
     except (UserError, ValueError) as error:
         told = " ".join(str(error).split())
         if told.startswith("Unknown model"):
-            raise NotConfigured(f"there is no model called {name!r}; {near}") from error
+            raise UnknownModel(f"there is no model called {name!r}; {near}") from error
         variable = _VARIABLE.search(told)
         if variable is None:
             raise NotConfigured(f"model {name!r} cannot be used: {told}") from error

@@ -27,9 +27,10 @@ async def approved(
     label: TrustLabel,
     facts: Mapping[str, Any],
     value: Any,
+    takes: Mapping[str, Any],
     decision: Callable[[Question], Awaitable[Decision]],
 ) -> Any:
-    """The value that may go ahead: `value`, or what the person wrote in its place. Raises Rejected."""
+    """The value that may go ahead: `value`, or what the person wrote in its place, which fits `takes`. Raises Rejected."""
     question = Question(
         id,
         message.run,
@@ -40,6 +41,7 @@ async def approved(
         label,
         timeout=asks.timeout,
         on_timeout=asks.on_timeout,
+        takes=takes,
     )
     decided = await decision(question)
     if decided.verdict is Verdict.REJECTED:

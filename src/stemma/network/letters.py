@@ -14,7 +14,7 @@ from stemma.ledger.scope import Scope
 from stemma.network.leave import may_read, may_read_run
 from stemma.network.message import Message, MessageStatus
 from stemma.network.run import RunStatus
-from stemma.store.schema import messages, runs, steps
+from stemma.store.schema import messages, networks, runs, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Letters:
     def ls(
         self, *, status: MessageStatus | None = None, run: str | None = None, agent: str | None = None, limit: int = 50
     ) -> list[Letter]:
-        """The newest messages, newest first. Raises NotFound for an agent to which none ever went."""
+        """The newest messages, newest first. Raises NotFound for an agent that no network has."""
         query = select(messages).order_by(messages.c.seq.desc()).limit(limit)
         for column, wanted in ((messages.c.status, status), (messages.c.run, run), (messages.c.recipient, agent)):
             if wanted is not None:
@@ -90,8 +90,8 @@ class Letters:
     def replay(self, message_id: str) -> Letter:
         """Puts a dead letter back into its inbox, and its run, if that has ended, back to where it waits for the answer.
 
-        What others answered in the run stays. Whoever works on the store takes it up; where nobody does, the command that began
-        the run goes on with it. Raises NotFound; Conflict for a message that is not dead, and for one whose turn called a tool
+        What others answered in the run stays. Whoever works on the store takes it up; where nobody does, `Networks.resume`
+        goes on with its batch. Raises NotFound; Conflict for a message that is not dead, and for one whose turn called a tool
         with an effect: that would be called again; Unauthorized.
         """
         with self._scope.write() as transaction:
@@ -131,11 +131,15 @@ class Letters:
 
 
 def _check_known(connection: Connection, agent: str, run: str | None) -> None:
-    """Raises NotFound where messages went to others, and never to that agent."""
+    """Raises NotFound where messages went to others, and no network has an agent of that name to whom one could go."""
     query = select(messages.c.recipient).distinct().order_by(messages.c.recipient)
     known = list(connection.scalars(query if run is None else query.where(messages.c.run == run)))
-    if known and agent not in known:
-        raise NotFound(f"no message went to {agent!r}{near(agent, known)}; there are messages to {', '.join(known)}")
+    if not known or agent in known:
+        return
+    for body in connection.scalars(select(networks.c.body)):
+        if any(role["agent"]["name"] == agent for role in json.loads(body)["roles"]):
+            return
+    raise NotFound(f"there is no agent {agent!r}{near(agent, known)}; there are messages to {', '.join(known)}")
 
 
 def _row(connection: Connection, message_id: str) -> Row[Any]:

@@ -1,5 +1,6 @@
 """The network that runs: a manifest with every prompt and every passage pinned to what it was when the run began."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ from stemma.network.bounds import Bounds
 from stemma.network.flow import Flow
 from stemma.network.knowledge import Library
 from stemma.network.manifest import CONTEXT, RESERVED, Manifest
+from stemma.network.manifest.policies import misnamed_in
 from stemma.network.people import Interceptor
 from stemma.network.protection import Protects
 from stemma.network.tools.tool import ToolSpec
@@ -24,6 +26,8 @@ from stemma.registry.formats import read_prompt
 from stemma.registry.prompt import Prompt
 from stemma.registry.prompts import PromptVersion
 from stemma.registry.references import SCHEME
+
+_log = logging.getLogger(__name__)
 
 
 class PromptSource(Protocol):
@@ -169,8 +173,10 @@ def pin(manifest: Manifest, prompts: PromptSource) -> Network:
     """The manifest with its references resolved, its prompt files read and its folders cut into passages.
 
     Raises InvalidData, with the manifest's line, when the registry lacks a prompt or a prompt needs a value that its agent
-    does not read.
+    does not read. A policy about an agent or a tool that is not there is logged as a warning: networks elsewhere may share it.
     """
+    for wrong in misnamed_in(manifest):
+        _log.warning("%s", wrong)
     return Network(
         manifest.name,
         manifest.inputs,

@@ -54,6 +54,7 @@ class Question:
     `subject` is the message, or the run, that waits; `facts` are what the runtime knows, never a model's words about
     itself; `choices` are what may be answered where that is closed. `binding` is the digest of the call that an approval
     is for, and `expires` the time until which it holds. Of its kind a run asks `most` questions; those after them are rejected.
+    `takes` is the JSON schema of what a person may write in the place of what is asked about; None where that is nothing.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Question:
     binding: str = ""
     expires: str = ""
     most: int | None = None
+    takes: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from stemma.core.clock import timestamp
-from stemma.core.digests import digest
+from stemma.core.digests import digest, thaw
 from stemma.core.errors import Conflict, InvalidInput, NotFound
+from stemma.core.shown import shown
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope, Transaction
 from stemma.network.alarms.raising import flooded
+from stemma.network.leave import may_read, network_of
 from stemma.network.people import Decision, OnTimeout, Question, Verdict
+from stemma.network.tools.schema import ArgumentSchema
 from stemma.network.wire import from_json, to_json
 from stemma.store.schema import questions, runs
 
@@ -36,25 +39,32 @@ class Asked:
 
 
 class Questions:
-    """What people are asked, for those who answer."""
+    """What people are asked, for those who answer. Raises Unauthorized for whoever may not read the questions of a network."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
     def ls(self, *, run: str | None = None, every: bool = False, limit: int = 100) -> list[Asked]:
-        """The questions that wait, the oldest first; with `every`, the decided ones too."""
+        """The questions that wait, the oldest first; with `every`, the decided ones too. Raises NotFound for an unknown run."""
         query = select(questions).order_by(questions.c.asked_at, questions.c.id).limit(limit)
         if run is not None:
             query = query.where(questions.c.run == run)
         if not every:
             query = query.where(questions.c.decided_at.is_(None))
         with self._scope.read() as connection:
+            self._may_read(connection, run)
+            if run is not None and not network_of(connection, run):
+                raise NotFound(f"there is no run {run!r}; list the runs with: stemma runs ls")
             return [_asked(row) for row in connection.execute(query)]
 
-    def runs(self) -> set[str]:
-        """The runs in which something waits for a person."""
+    def runs(self, *, network: str = "") -> set[str]:
+        """The runs in which something waits for a person, of one network where it is named. Takes leave to read runs."""
+        query = select(questions.c.run).where(questions.c.decided_at.is_(None)).distinct()
+        if network:
+            query = query.join(runs, runs.c.id == questions.c.run).where(runs.c.name == network)
         with self._scope.read() as connection:
-            return set(connection.scalars(select(questions.c.run).where(questions.c.decided_at.is_(None)).distinct()))
+            may_read(self._scope, connection, network)
+            return set(connection.scalars(query))
 
     def get(self, question_id: str) -> Asked:
         """The question of this id, or the only one whose id begins or ends with it; one that waits goes before those that are
@@ -63,6 +73,8 @@ class Questions:
         with self._scope.read() as connection:
             row = connection.execute(select(questions).where(questions.c.id == question_id)).one_or_none()
             found = [row] if row is not None else self._like(connection, question_id)
+            for run in {one.run for one in found}:
+                self._may_read(connection, run)
         if len(found) == 1:
             return _asked(found[0])
         if found:
@@ -72,6 +84,9 @@ class Questions:
                 f"there is no question {question_id!r}, and it could mean several: {shown}; write more of its id"
             )
         raise NotFound(f"there is no question {question_id!r}; list what waits with: stemma people ls")
+
+    def _may_read(self, connection: Connection, run: str | None) -> None:
+        self._scope.require(Action.READ, f"questions:/{network_of(connection, run)}", connection)
 
     def _like(self, connection: Connection, part: str) -> Sequence[Row[Any]]:
         if not part:
@@ -202,10 +217,32 @@ def _check(question: Question, verdict: Verdict, value: Any) -> None:
                 f"question {question.id!r} wants one of {', '.join(map(repr, question.choices))}; "
                 f"answer it with: stemma people answer {question.id} CHOICE, or reject it"
             )
-    elif verdict is Verdict.EDITED and value is None:
-        raise InvalidInput(f"an edit of {question.id!r} needs the value to go on with")
+    elif verdict is Verdict.EDITED:
+        _check_edit(question, value)
     elif verdict is Verdict.ANSWERED:
         raise InvalidInput(f"question {question.id!r} asks whether to go on: approve it, edit it, or reject it")
+
+
+def _check_edit(question: Question, value: Any) -> None:
+    """Raises InvalidInput for what could not go on in the place of what was asked about, and would use the answer up."""
+    if question.takes is None:
+        raise InvalidInput(f"question {question.id!r} has nothing that could be edited: approve it, or reject it")
+    if value is None:
+        raise InvalidInput(f"an edit of {question.id!r} needs the value to go on with")
+    try:
+        found = ArgumentSchema(question.takes).misfit(thaw(value))
+    except Exception as error:  # a server's schema may be anything
+        raise InvalidInput(
+            f"question {question.id!r} cannot be edited, since the schema of what it takes cannot be used "
+            f"({shown(str(error))[1:-1]}): approve it, or reject it"
+        ) from error
+    if found is not None:
+        where, problem = found
+        at = f"at {where!r}: " if where else ""
+        raise InvalidInput(
+            f"question {question.id!r} stays open, since the value does not fit: {at}{shown(problem)[1:-1]}; "
+            f"see what was asked for with: stemma people show {question.id}"
+        )
 
 
 def _asked(row: Row[Any]) -> Asked:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stemma.core.errors import Conflict, NotFound
@@ -159,11 +159,29 @@ class Records:
                 )
         return known
 
-    def ls(self, *, limit: int) -> list[Run]:
-        """The newest runs, newest first."""
+    def ls(
+        self, *, status: RunStatus | None, asking: bool | None, network: str | None, batch: str | None, limit: int
+    ) -> list[Run]:
+        """The newest runs, newest first; see `Networks.ls`."""
         query = select(runs).order_by(runs.c.created_at.desc(), runs.c.batch.desc(), runs.c.item.desc()).limit(limit)
+        for column, wanted in ((runs.c.status, status), (runs.c.name, network)):
+            if wanted is not None:
+                query = query.where(column == str(wanted))
+        if batch is not None:
+            query = query.where(or_(runs.c.batch == batch, runs.c.batch.startswith(f"{batch}.", autoescape=True)))
+        if asking is not None:
+            open_ones = runs.c.id.in_(select(questions.c.run).where(questions.c.decided_at.is_(None)))
+            query = query.where(open_ones if asking else ~open_ones)
         with self._scope.read() as connection:
             return [_run(row) for row in connection.execute(query)]
+
+    def ids_like(self, part: str, *, most: int) -> list[str]:
+        """Up to `most` ids of runs that begin or end with `part`; that very one alone where it is a whole id."""
+        whole = select(runs.c.id).where(runs.c.id == part)
+        either = or_(runs.c.id.startswith(part, autoescape=True), runs.c.id.endswith(part, autoescape=True))
+        with self._scope.read() as connection:
+            like = select(runs.c.id).where(either).order_by(runs.c.created_at.desc(), runs.c.id).limit(most)
+            return list(connection.scalars(whole)) or (list(connection.scalars(like)) if part else [])
 
     def get(self, run_id: str) -> Run:
         """Raises NotFound."""

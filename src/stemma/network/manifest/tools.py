@@ -118,6 +118,11 @@ def is_set(spec: ToolSpec) -> bool:
     return spec.kind != "python"
 
 
+def given_by(spec: ToolSpec) -> tuple[str, ...]:
+    """The names of the tools that an entry gives, as far as it is no server's to say."""
+    return tuple(f"{spec.name}_{one}" for one in _GIVES.get(spec.kind, ())) if is_set(spec) else (spec.name,)
+
+
 def check_tools(manifest: Manifest, place: Place) -> None:
     """Raises InvalidData for a tool that is not there, one that nothing uses, and a set called as if it were one tool."""
     used: set[str] = set()
