@@ -35,7 +35,7 @@ _LONGEST_MEMORY = 100_000  # characters; what is longer is remembered by its beg
 
 @dataclass
 class Equipment:
-    """That of one process, which keeps the tools open as long as `life` lasts. It is the `surroundings.Surroundings` of its turns."""
+    """That of one process, which keeps the tools open as long as `life` lasts. It is its turns' `Surroundings`."""
 
     rooms: Rooms
     caller: ModelCaller
@@ -91,7 +91,7 @@ class Equipment:
         return self._toolboxes[key]
 
     def colleagues(self, network: Network, role: Role, message: Message) -> Mapping[str, Tool]:
-        """See `surroundings.Surroundings`."""
+        """See `Surroundings`."""
         if not (role.agent.asks or role.agent.publishes):
             return {}
         return Colleagues(self.dispatch, self.rooms.memories, network, message, self.acting).tools(role.agent)
@@ -106,46 +106,46 @@ class Equipment:
     # --- what an agent knows, and people ------------------------------------------------------------------------------
 
     async def history(self, role: Role, message: Message) -> Sequence[Earlier]:
-        """See `surroundings.Surroundings`."""
+        """See `Surroundings`."""
         if not role.agent.history:
             return ()
         found = await self.dispatch.read(lambda connection: earlier(connection, message, role.agent.history))
         return [Earlier(one, reply.problem or reply.value, reply.label or one.label) for one, reply in found]
 
     async def remember(self, by: str, scope: str, text: str, source: str, label: TrustLabel) -> None:
-        """See `surroundings.Surroundings`."""
+        """See `Surroundings`."""
         memories = self.rooms.memories.acting_as(by)
         await self.dispatch.in_thread(
             lambda: memories.remember(scope, text[:_LONGEST_MEMORY], source=source, label=label)
         )
 
     async def decision(self, question: Question) -> Decision:
-        """See `surroundings.Surroundings`."""
+        """See `Surroundings`."""
         return await self.dispatch.decision(question)
 
     # --- the guard ----------------------------------------------------------------------------------------------------
 
     async def permit(self, by: str, resource: str) -> None:
-        """See `surroundings.Surroundings`."""
+        """See `Surroundings`."""
         scope = self.rooms.scope.acting_as(by)
         await self.dispatch.in_thread(lambda: scope.require(Action.USE, resource))
 
     def shield(self, network: Network) -> Shield:
-        """See `surroundings.Surroundings`."""
+        """See `Surroundings`."""
         return self.rooms.shield(network)
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """See `surroundings.Surroundings`."""
+        """See `Surroundings`."""
         return await self.dispatch.in_thread(function, *arguments)
 
     def policy(self, network: Network) -> Policy:
-        """See `surroundings.Surroundings`."""
+        """See `Surroundings`."""
         if network.digest not in self._policies:
             self._policies[network.digest] = Policy.of(network.policies)
         return self._policies[network.digest]
 
     async def actor(self, run: str) -> str:
-        """See `surroundings.Surroundings`."""
+        """See `Surroundings`."""
         if run not in self._actors:
             if len(self._actors) >= _MOST_ACTORS:
                 self._actors.clear()
@@ -153,10 +153,10 @@ class Equipment:
         return self._actors[run]
 
     async def late(self, run: str) -> bool:
-        """See `surroundings.Surroundings`."""
+        """See `Surroundings`."""
         return await self.dispatch.read(lambda connection: without_answer(connection, run))
 
     @property
     def clock(self) -> Clock:
-        """See `surroundings.Surroundings`."""
+        """See `Surroundings`."""
         return self.dispatch.clock
