@@ -1,11 +1,18 @@
 """`stemma access` and `stemma tokens` from the terminal."""
 
+import shlex
 import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
-from tests.cli.terminal import Ran, Terminal
+from tests.cli.terminal import PROMPT, Ran, Terminal, rows
+from tests.cli.till import write_till
+
+import stemma
+from stemma.registry.candidates import NewCandidate
+from stemma.registry.prompt import Prompt
+from stemma.registry.sessions import Generator, NewSession
 
 SCOPED = ("--action", "write", "--on", "prompts:/desk/*", "--days", "3")
 
@@ -122,6 +129,11 @@ def test_labels_are_protected_and_the_store_given_back(governed: Terminal) -> No
     """What is protected is told; a store that is given back asks nobody."""
     assert governed("access", "protect", "production", "canary").out == "protected: canary, production\n"
     assert governed("access", "whoami", "--json").json["protected"] == ["canary", "production"]
+    assert governed("access", "protect", "--json").json == {"protected": ["canary", "production"]}, (
+        "looking is no change"
+    )
+    assert "either name the labels to protect, or give --none" in governed("access", "protect", "a", "--none").told(2)
+    assert governed("access", "protect", "--none").out == "protected: none\n"
     assert governed("access", "protect", "--json").json == {"protected": []}
     assert governed("access", "disable").out == "this store is not governed any more\n"
     assert governed("access", "whoami", "--json").json["governed"] is False
@@ -141,6 +153,53 @@ def test_lost_access_is_recovered_by_whoever_has_the_key(
     assert "may not read audit:/" in governed("audit", "tail").told(1)
     assert governed("access", "grant", "user:eve", "auditor").code == 0
     assert governed("audit", "tail", "--kind", "access.recovered", "--json").json[0]["actor"] == "user:eve"
+
+
+def test_a_store_that_nobody_governs_is_not_recovered(desk: Terminal) -> None:
+    """No token is printed that opens nothing today, and everything once the store is governed."""
+    assert desk("access", "recover").told(1).startswith("this store is not governed; govern it with: stemma access")
+    assert desk("tokens", "ls", "--json").json == []
+
+
+def test_names_that_look_alike_are_refused(governed: Terminal) -> None:
+    """What is recorded of one could be read as the other's."""
+    assert governed("access", "add", "user:bea").code == 0
+    for alike in ("user:Bea", "user:\uff42ea"):
+        assert f"{alike} looks like user:bea, which is there already" in governed("access", "add", alike).told(1)
+    assert governed("access", "add", "service:bea").code == 0
+
+
+def test_the_only_admin_without_a_token_is_told_of_the_way_back(
+    governed: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else could issue him one."""
+    monkeypatch.delenv("STEMMA_TOKEN")
+    assert "with the key of the audit log: stemma access recover" in governed("prompts", "ls").told(1)
+
+
+def test_a_reviewer_has_what_the_page_grants(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands of docs/security.md make one who judges and releases candidates, and answers what is asked."""
+    write_till(terminal.folder)
+    terminal.write("data.csv", rows())
+    terminal.write("triage.txt", PROMPT)
+    terminal("prompts", "save", "support/triage", "triage.txt")
+    terminal("prompts", "label", "support/triage", "1", "production")
+    with stemma.open() as here:
+        session = here.sessions.open(NewSession(Generator("by-hand", {}), prompt_name="support/triage"))
+        [candidate] = here.candidates.store(session, [NewCandidate(Prompt(f"{PROMPT}- other\n"), "seed")])
+    terminal("run", "--set", "order=7", "--set", "amount=20")
+    monkeypatch.setenv("STEMMA_TOKEN", terminal("access", "enable").out.strip())
+    page = (Path(__file__).resolve().parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+    _, _, rest = page.partition("## Who may do what")
+    lines = rest.split("```sh\n")[1].split("```")[0].splitlines()
+    for line in lines:
+        ran = terminal(*shlex.split(line, comments=True)[1:])
+        assert ran.code == 0, ran
+    monkeypatch.setenv("STEMMA_TOKEN", ran.out.strip())
+    judged = terminal("gate", str(candidate), "--data", "data.csv", "--input", "text", "--expected", "label", "--json")
+    assert judged.code in (0, 100), judged
+    [question] = terminal("people", "ls", "--json").json
+    assert terminal("people", "approve", question["id"]).code == 0
 
 
 def test_a_restored_store_is_governed_as_it_was(governed: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,8 @@ Usage: stemma [OPTIONS] COMMAND [ARGS]...
   sqlite:///.stemma/stemma.db), STEMMA_MODEL (by default embedded),
   STEMMA_WRITER, STEMMA_ACTOR, STEMMA_TOKEN, STEMMA_KEYS.
 
-  Exit codes: 0 done, 1 error, 2 wrong use, 100 a gate said no.
+  Exit codes: 0 done, 1 error, 2 wrong use, 100 a gate said no, 130
+  interrupted with Ctrl-C.
 
 Options:
   --version             Print the version.
@@ -38,6 +39,7 @@ Commands:
   eval         Score a prompt on data.
   portability  Score a prompt on several models, side by side.
   optimize     Evolve a prompt against data.
+  sessions     Searches there were, finished and interrupted.
   gate         Judge a candidate, and release it if it passes.
   network      Draw a network of agents, or check it.
   run          Send items through a network of agents.
@@ -61,6 +63,7 @@ Commands:
 HEAVY = ("dbos", "jsonschema", "numpy", "pydantic_ai", "scipy", "sqlalchemy")
 GROUPS = {
     "prompts": ("save", "import", "export", "ls", "show", "log", "diff", "label", "lineage"),
+    "sessions": ("ls",),
     "network": ("show", "check"),
     "runs": ("ls", "show", "cancel", "workspace"),
     "people": ("ls", "show", "approve", "reject", "edit", "answer"),
@@ -151,6 +154,22 @@ def test_version_is_the_distribution_s(terminal: Terminal) -> None:
         ("prompts ls --jsn", "No such option: --jsn (Possible options: --json); see: stemma prompts ls --help"),
         ("prompts show", "Missing argument 'reference'; see: stemma prompts show --help"),
         ("eval x --data", "Option '--data' requires an argument"),
+        (
+            "prompts label x one production",
+            "Invalid value for 'version': 'one' is not a whole number, such as 3; see: stemma prompts label --help",
+        ),
+        (
+            "prompts label x 0 production",
+            "Invalid value for 'version': '0' is too small; give 1 or more; see: stemma prompts label --help",
+        ),
+        (
+            "policy explain abc",
+            "Invalid value for 'event': 'abc' is not a whole number, such as 3; see: stemma policy explain --help",
+        ),
+        (
+            "eval x --data y --input a --expected b --max-cost much",
+            "Invalid value for '--max-cost': 'much' is not a number, such as 0.5; see: stemma eval --help",
+        ),
     ],
 )
 def test_wrong_use_is_one_line_that_points_to_help(terminal: Terminal, line: str, message: str) -> None:

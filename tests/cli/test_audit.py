@@ -10,7 +10,9 @@ from tests.cli.terminal import Terminal, process
 def witnessed(desk: Terminal) -> Terminal:
     """A desk whose log a witness has signed; `w1` is the witness's folder, `w1.pub` its key, `seen.txt` what it signed."""
     desk.write("log.pub", desk("audit", "key").out)
-    desk.write("w1.pub", desk("audit", "witness", "init", "w1", "--log", "log.pub", "--name", "example.org/w1").out)
+    desk.write(
+        "w1.pub", desk("audit", "witness", "init", "--state", "w1", "--log", "log.pub", "--name", "example.org/w1").out
+    )
     return seen(desk)
 
 
@@ -74,7 +76,7 @@ def test_the_second_party_needs_no_store(witnessed: Terminal) -> None:
     ran = process("audit", "witness", "sign", "ask.txt", "--state", "w1", "--json", STEMMA_STORE=nowhere)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["size"] == 2
-    ran = process("audit", "witness", "init", "w2", "--log", "log.pub", STEMMA_STORE=nowhere)
+    ran = process("audit", "witness", "init", "--state", "w2", "--log", "log.pub", STEMMA_STORE=nowhere)
     assert (ran.returncode, ran.stdout.startswith("witness+")) == (0, True)
 
 
@@ -84,14 +86,14 @@ def test_the_second_party_needs_no_store(witnessed: Terminal) -> None:
         ("audit witness sign ask.txt --state none", 1, "stemma audit witness init"),
         ("audit witness sign data.csv --state w1", 2, "not a request to a witness"),
         ("audit witness add seen.txt --witness log.pub", 2, "not a public key of a witness"),
-        ("audit witness init w1 --log w1.pub", 2, "not a public key of a log"),
-        ("audit witness init w3 --log log.pub --name w+3", 2, "cannot name a key"),
+        ("audit witness init --state w1 --log w1.pub", 2, "not a public key of a log"),
+        ("audit witness init --state w3 --log log.pub --name w+3", 2, "cannot name a key"),
         ("audit witness request none/ask.txt", 2, "the request cannot be written"),
         ("audit witness request ask.txt --since 99", 2, "the log has 2 entries, so nothing can be proved from 99 on"),
         ("audit verify --export none.jsonl --effects", 2, "an export holds no steps"),
         ("audit attest", 2, "name either what to attest"),
         ("audit attest s_0123456789abcdefghjkmnpqrs", 1, "there is no session"),
-        ("audit attest b_01.1.1.t1-1", 1, "no tool call 'b_01.1.1.t1-1' is on record"),
+        ("audit attest b_01.1.1.t1-1", 1, "nothing 'b_01.1.1.t1-1' is on record: no session"),
         (f"audit attest {'0' * 64}", 1, "the gate has not judged"),
         ("audit attest --verify none.json --public-key log.pub", 2, "none.json: cannot be read"),
         ("audit attest --verify data.csv --public-key none.pub", 2, "none.pub: cannot be read"),
@@ -143,3 +145,52 @@ def test_a_session_and_its_verdict_are_attested_and_checked_without_the_store(de
     assert (ran.code, ran.out.startswith("NOT verified: the envelope is not signed by stemma+")) == (1, True)
     ran = desk("audit", "attest", "--verify", "data.csv", "--json")
     assert (ran.code, ran.json["verified"], "not a signed envelope" in ran.json["problem"]) == (1, False, True)
+
+
+def test_an_export_says_whose_key_was_believed(desk: Terminal) -> None:
+    """The key that a file brings along is no proof, and its reader is told; a key that was given is."""
+    desk("audit", "export", "log.jsonl")
+    desk.write("log.pub", desk("audit", "key").out)
+    ran = desk("audit", "verify", "--export", "log.jsonl")
+    told, own = " ".join(ran.err.split()), desk("audit", "key").out.strip()
+    assert ran.code == 0
+    assert f"the key believed is the one in the file itself, {own}" in told
+    assert "it is proof with the log's key, from --public-key" in told
+    assert desk("audit", "verify", "--export", "log.jsonl", "--public-key", "log.pub").err == ""
+    assert "name it .jsonl, or .jsonl.zst" in desk("audit", "export", "log.txt").told(2)
+
+
+def test_a_log_whose_key_is_elsewhere_is_not_called_signed(desk: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a store that was restored without it: what signatures there are was not checked, and why is told."""
+    desk.write("log.pub", desk("audit", "key").out)
+    monkeypatch.setenv("STEMMA_KEYS", str(desk.folder / "none"))
+    ran = desk("audit", "verify")
+    assert "fit them, and whose signature that is was not checked" in ran.out
+    assert "signed for" not in ran.out
+    assert "the key that signed this log is not here" in " ".join(ran.err.split())
+    assert "are signed for, by" in desk("audit", "verify", "--public-key", "log.pub").out
+    assert not (desk.folder / "none").exists()
+
+
+def test_what_is_no_statement_is_told_in_a_sentence(desk: Terminal) -> None:
+    """Not by the names of what went wrong inside a program."""
+    desk.write("broken.json", "{}")
+    ran = desk("audit", "attest", "--verify", "broken.json")
+    assert (ran.code, "it is no object with payload, payloadType and signatures" in " ".join(ran.out.split())) == (
+        1,
+        True,
+    )
+    told = desk("audit", "attest", "nope").told(1)
+    assert all(named in told for named in ("no session", "no verdict", "no tool call"))
+
+
+def test_the_newest_entries_say_who_did_it(desk: Terminal) -> None:
+    """In a terminal of any width."""
+    assert desk("audit", "tail").out.splitlines()[0].split() == ["entry", "time", "kind", "subject", "actor"]
+
+
+def test_kind_that_is_not_there_is_told_with_the_nearest(desk: Terminal) -> None:
+    """A typing error is no proof that nothing happened."""
+    assert desk("audit", "tail", "--kind", "label.moved").code == 0
+    told = " ".join(desk("audit", "tail", "--kind", "label.move").err.split())
+    assert "there are no such entries of kind 'label.move' (did you mean 'label.moved'?), but of " in told

@@ -80,9 +80,25 @@ def test_erasing_asks_first(terminal: Terminal, monkeypatch: pytest.MonkeyPatch)
     with stemma.open() as here:
         token = here.vault.tokens("acme").token("name", "Ada")
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
-    assert terminal("guard", "erase", "acme").code != 0
+    ran = terminal("guard", "erase", "acme")
+    assert (ran.code, ran.err.endswith("nothing was erased\n")) == (1, True)
     with stemma.open() as here:
         assert here.vault.reveal(token, "acme").value == "Ada"
+
+
+def test_a_field_that_is_not_there_lets_nothing_out(terminal: Terminal) -> None:
+    """A slip of the pen, a field of a plain text and a --field that nothing would protect are errors, not data as they are."""
+    order = terminal.write("order.json", json.dumps({"customer": {"name": "Ada Lovelace"}}))
+    for wrong, meant in (("nam", "'name'"), ("customer.nam", "'customer.name'")):
+        told = terminal("guard", "scan", order, "--protect", "tokenise", "--field", wrong).told(2)
+        assert told == f"there is no field {wrong!r} (did you mean {meant}?), so nothing was printed"
+    assert "nothing is without --protect" in terminal("guard", "scan", order, "--field", "name").told(2)
+    text = terminal.write("order.txt", "Ada")
+    assert "only a file named .json" in terminal("guard", "scan", text, "--protect", "redact", "--field", "name").told(
+        2
+    )
+    for right in ("name", "customer.name", "customer", "Customer"):
+        assert "Ada" not in terminal("guard", "scan", order, "--protect", "redact", "--field", right).out
 
 
 def test_what_cannot_be_read_is_one_line(terminal: Terminal) -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from tests.cli.terminal import Terminal
 
 DEMO = ("demo", "--max-calls", "1600", "--folder")
@@ -34,12 +35,51 @@ def test_project_is_not_begun_inside_a_file(terminal: Terminal) -> None:
 
 def test_doctor_says_what_is_missing_and_how_to_get_it(terminal: Terminal) -> None:
     """What is needed must be there; what only some need is shown with its command."""
+    terminal("init", ".")
     ran = terminal("doctor")
     assert ran.code == 0
-    assert "✓ model       embedded\n" in ran.out
+    assert "✓ model       embedded (STEMMA_MODEL)\n" in ran.out
     told = terminal("doctor", "--json").json
     assert told["ok"] is True
-    assert {check["name"] for check in told["checks"]} >= {"python", "store", "audit log", "model", "minilm", "parquet"}
+    names = {"python", "store", "audit log", "keys", "actor", "token", "model", "writer", "minilm", "parquet"}
+    assert {check["name"] for check in told["checks"]} >= names
+
+
+def test_doctor_makes_nothing(terminal: Terminal) -> None:
+    """Where nobody has begun, it says that there is no store yet, and that is no fault."""
+    ran = terminal("doctor")
+    assert (ran.code, "– store       there is no store at" in ran.out) == (0, True)
+    assert list(terminal.folder.iterdir()) == []
+
+
+def test_doctor_shows_every_setting_and_no_secret(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose token it is, not what it is; a token that is missing in a governed store is a fault."""
+    token = terminal("access", "enable").out.strip()
+    assert terminal("doctor").code == 1
+    monkeypatch.setenv("STEMMA_TOKEN", token)
+    monkeypatch.setenv("STEMMA_WRITER", "embedded")
+    ran = terminal("doctor")
+    assert ran.code == 0, ran
+    for named in ("STEMMA_STORE", "STEMMA_KEYS", "STEMMA_MODEL", "STEMMA_WRITER", "STEMMA_TOKEN"):
+        assert named in ran.out
+    assert "✓ token       user:ada's, live, until" in ran.out
+    assert token.rpartition("_")[2] not in ran.out
+
+
+def test_doctor_misses_the_key_that_signed_the_log(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it everything works and nothing new is signed; with another one the log would not verify."""
+    terminal("init", ".")
+    assert "this key signed the newest checkpoint" in " ".join(terminal("doctor").out.split())
+    terminal("init", "other")
+    for folder, told in (
+        ("none", "no key, but the log was signed"),
+        ("other/.stemma/keys", "another key than the log's"),
+    ):
+        monkeypatch.setenv("STEMMA_KEYS", str(terminal.folder / folder))
+        ran = terminal("doctor")
+        assert (ran.code, told in " ".join(ran.out.split())) == (1, True), ran
+    monkeypatch.delenv("STEMMA_KEYS")
+    assert terminal("audit", "verify").code == 0
 
 
 def test_models_are_listed_with_what_they_lack(terminal: Terminal) -> None:

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.terminal import Terminal, process, surroundings
 
 import stemma
+from stemma.cli.app import COMMANDS
 
 # Loads what the command needs while it still may read everything, then goes on as somebody without rights.
 UNPRIVILEGED = """
@@ -85,14 +87,28 @@ def test_store_that_cannot_be_opened_is_named(
 ) -> None:
     """Every wrong STEMMA_STORE is one line."""
     monkeypatch.setenv("STEMMA_STORE", url)
-    assert message in desk("prompts", "ls").told(code)
+    assert message in desk("prompts", "save", "desk/triage", "triage.txt").told(code)
 
 
 def test_keys_that_cannot_be_written_are_named(desk: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a place for the signing key nothing begins, and the place is told."""
     monkeypatch.setenv("STEMMA_STORE", f"sqlite:///{desk.folder}/new/stemma.db")
     monkeypatch.setenv("STEMMA_KEYS", str(desk.folder / "data.csv"))
-    assert f"the signing key cannot be written to '{desk.folder}/data.csv/" in desk("prompts", "ls").told(1)
+    told = desk("prompts", "save", "desk/triage", "triage.txt").told(1)
+    assert f"the signing key cannot be written to '{desk.folder}/data.csv/" in told
+
+
+def test_another_key_never_signs_the_log(desk: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where STEMMA_KEYS is of another project: what is done is recorded and the way out told, and the log stays good."""
+    assert desk("init", "other").code == 0
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("STEMMA_KEYS", str(desk.folder / "other" / ".stemma" / "keys"))
+        told = desk("prompts", "label", "desk/triage", "1", "staging").told(1)
+        assert "nothing was signed" in told
+        assert "put the log's own ledger.key into the folder of STEMMA_KEYS" in told
+    assert desk("audit", "verify").out.startswith("verified: 3 entries; 2 of them are signed for")
+    assert desk("audit", "checkpoint").code == 0
+    assert "3 of them are signed for" in desk("audit", "verify").out
 
 
 @as_root
@@ -169,6 +185,127 @@ def test_commands_do_not_write_outside_their_store(desk: Terminal, tmp_path: Pat
     )
     assert "desk/triage" in ran.stdout
     assert list(empty.iterdir()) == []
+
+
+ID = "b_01.1.1"
+READING = (
+    *(
+        "prompts ls",
+        "prompts show a",
+        "prompts log a",
+        "prompts diff a/1 a/2",
+        "prompts label a 1 b",
+        "prompts lineage a",
+    ),
+    *(
+        "prompts export a/1 a.json",
+        "sessions ls",
+        f"runs ls|runs resume {ID}|runs show {ID}|runs cancel {ID}|runs workspace {ID}",
+    ),
+    *(
+        "people ls",
+        "people show q",
+        "people approve q",
+        "people reject q",
+        "people answer q x",
+        "people edit q --value {}",
+    ),
+    *("messages ls", "messages show m", "messages replay m", "messages inboxes", "memory ls", "memory search a b"),
+    *("memory forget 1", "guard reveal text.txt", "guard erase acme --yes", "policy explain 1", "policy dry-run ."),
+    *("access recover", "access disable", "access whoami", "access ls", "access revoke user:a admin", "access roles"),
+    *(
+        "access protect",
+        "tokens ls",
+        "tokens revoke t",
+        "alarms ls",
+        "alarms show 1",
+        "alarms scan",
+        "network check net.yaml",
+    ),
+    *(
+        "audit verify",
+        "audit verify --effects",
+        "audit tail",
+        "audit checkpoint",
+        "audit key",
+        "audit export log.jsonl",
+    ),
+    *("audit attest 1", "audit attest --verify text.txt", "audit witness request ask.txt", "backup all.stemma"),
+    *("audit witness add text.txt --witness w1.pub", "gate 1 --data data.csv --input text --expected label"),
+)
+MAKES_A_STORE = {
+    *(
+        "demo",
+        "init",
+        "prompts save",
+        "prompts import",
+        "eval",
+        "portability",
+        "optimize",
+        "run",
+        "worker",
+        "up",
+        "restore",
+    ),
+    *("access enable", "access add", "access grant", "tokens issue", "guard scan"),
+}
+NEEDS_NO_STORE = {
+    *(
+        "doctor",
+        "network show",
+        "network tools",
+        "models ls",
+        "models install",
+        "policy show",
+        "policy check",
+        "policy test",
+    ),
+    *("attack", "audit witness init", "audit witness sign"),
+}
+
+
+@pytest.mark.parametrize("words", [one for line in READING for one in line.split("|")])
+def test_reading_makes_no_store(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    """Where there is none, whoever only reads or signs is told so, and nothing is made: neither files nor folders."""
+    terminal.write("text.txt", "x")
+    terminal.write("data.csv", "text,label\na,b\n")
+    terminal.write(
+        "net.yaml",
+        "network: n\ninputs: [t]\nagents: {a: {prompt: prompts:/a@production, reads: [t], writes: o}}\npipeline: [a]\n",
+    )
+    before = sorted(terminal.folder.rglob("*"))
+    for place in (terminal.folder / ".stemma", terminal.folder / "no" / "where"):
+        monkeypatch.setenv("STEMMA_STORE", f"sqlite:///{place}/stemma.db")
+        told = terminal(*words.split()).told(1)
+        assert told.startswith(f"there is no store at '{place}/stemma.db'"), told
+        assert "set STEMMA_STORE" in told
+    assert sorted(terminal.folder.rglob("*")) == before
+
+
+def test_each_command_is_known_to_make_a_store_or_not() -> None:
+    """A new command is added to one of the lists above."""
+    reading = {words for line in READING for words in line.split("|")}
+    named = [*MAKES_A_STORE, *NEEDS_NO_STORE, *reading]
+    commands = [" ".join(path) for entry in COMMANDS for path in _paths(entry.load(), entry.name)]
+    unnamed = [one for one in commands if not any(f"{words} ".startswith(f"{one} ") for words in named)]
+    assert unnamed == []
+
+
+def test_an_empty_file_is_no_store(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not made one by looking at it."""
+    empty = terminal.write("empty.db", b"")
+    monkeypatch.setenv("STEMMA_STORE", f"sqlite:///{empty}")
+    assert f"there is no store at '{empty}'" in terminal("audit", "verify").told(1)
+    assert empty.read_bytes() == b""
+    assert list(terminal.folder.iterdir()) == [empty]
+
+
+def _paths(command: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    inside = getattr(command, "commands", {})
+    for name in inside:
+        yield from _paths(inside[name], *path, name)
+    if not inside:
+        yield path
 
 
 def _is_open_to_all(path: Path) -> bool:

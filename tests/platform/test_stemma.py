@@ -91,11 +91,19 @@ def test_store_is_released_when_the_key_cannot_be_written(tmp_path: Path) -> Non
 def test_settings_of_the_environment_reach_the_rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The actor that the environment names stands in the log."""
     monkeypatch.setenv("STEMMA_STORE", f"sqlite:///{tmp_path}/stemma.db")
-    monkeypatch.setenv("STEMMA_ACTOR", "ci:nightly")
+    monkeypatch.setenv("STEMMA_ACTOR", "service:nightly")
     with stemma.open() as here:
         assert here.settings == Settings.read()
         here.prompts.save("greeting", stemma.Prompt("Hello"))
-        assert here.ledger.tail(1)[0].actor == "ci:nightly"
+        assert here.ledger.tail(1)[0].actor == "service:nightly"
+
+
+@pytest.mark.parametrize("actor", ["a b", "ada", "ci:nightly", "user:", "user:a\nb", "agent:alone"])
+def test_nobody_acts_under_a_name_that_no_principal_has(tmp_path: Path, actor: str) -> None:
+    """What stands in the log can be granted something, and nothing is made before the name is looked at."""
+    with pytest.raises(InvalidInput, match=r"actor \(STEMMA_ACTOR\) .* is not valid: it is user:NAME"):
+        stemma.open(store=f"sqlite:///{tmp_path}/s/stemma.db", actor=actor)
+    assert not (tmp_path / "s").exists()
 
 
 def test_machine_without_the_log_s_key_leaves_it_unsigned(tmp_path: Path) -> None:

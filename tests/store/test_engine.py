@@ -14,11 +14,23 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, insert, select, update
 
 import stemma.store
-from stemma.core.errors import InvalidInput, StoreDamaged, StoreNewer, StoreReadOnly
+from stemma.core.errors import InvalidInput, NotFound, StoreDamaged, StoreNewer, StoreReadOnly
 from stemma.store import Store
 from stemma.store.schema import REVISION, metadata, prompts
 
 ROW = {"name": "a", "latest": 1, "created_at": "2026-01-01T00:00:00.000000Z"}
+
+
+def test_what_is_not_there_is_made_only_when_asked(store_url: str) -> None:
+    """Without leave to create, an empty database is no store, and stays empty; once it is one, it opens."""
+    with pytest.raises(NotFound, match=r"there is no store at .*; set STEMMA_STORE to yours"):
+        Store.open(store_url, create=False)
+    if store_url.startswith("sqlite"):
+        assert not Path(store_url.removeprefix("sqlite:///")).exists()
+    with pytest.raises(NotFound):
+        Store.open(store_url, create=False)
+    Store.open(store_url).close()
+    Store.open(store_url, create=False).close()
 
 
 def test_migrations_arrive_at_the_schema(store: Store) -> None:

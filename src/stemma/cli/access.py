@@ -39,7 +39,7 @@ def recover(days: Days = 90, as_json: Json = False) -> None:
 
     Example: `stemma access recover`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         issued = here.access.recover(days=days)
     _print_issued(issued, as_json)
 
@@ -50,7 +50,7 @@ def disable(as_json: Json = False) -> None:
 
     Example: `stemma access disable`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         here.access.disable()
     _done("this store is not governed any more", {"governed": False}, as_json)
 
@@ -61,7 +61,7 @@ def whoami(as_json: Json = False) -> None:
 
     Example: `stemma access whoami`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found, now = here.access.whoami(), _now(here)
     if as_json:
         token = None if found.token is None else found.token.to_json(now)
@@ -88,7 +88,7 @@ def ls(as_json: Json = False) -> None:
 
     Example: `stemma access ls`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found = here.access.principals()
     if as_json:
         print_json([one.to_json() for one in found])
@@ -147,7 +147,7 @@ def revoke(
 
     Example: `stemma access revoke user:bea reviewer`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         number = here.access.revoke(principal, role, on=on)
     told = {"principal": principal, "role": role, "revoked": number}
     _done(f"{principal} is no longer {role}{f' on {on}' if on else ''}", told, as_json)
@@ -172,7 +172,7 @@ def roles(
 
     if (define is None) != (not allow):
         raise typer.BadParameter("a role takes --define NAME and at least one --allow 'ACTION PATTERN'")
-    with stemma.open() as here:
+    with stemma.open(create=define is not None) as here:
         if define is not None:
             here.access.define(Role(define, description, tuple(map(Permission.parse, allow or []))))
         found = [one for one in here.access.roles() if define in (None, one.name)]
@@ -188,15 +188,22 @@ def roles(
 
 @app.command()
 def protect(
-    labels: Annotated[list[str] | None, typer.Argument(help="Labels; none of them, and all are free.")] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Argument(help="All labels to protect from now on; shows those that are, if none is given."),
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Protect none: whoever may write a prompt moves all.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say which labels nobody moves onto his own words; in an ungoverned store, too. `production`, unless told.
+    """Say which labels nobody moves onto his own words; in an ungoverned store, too. In a new store that is `production`.
 
     Example: `stemma access protect production staging`
     """
-    with stemma.open() as here:
-        named = sorted(here.access.protect(labels or []))
+    if labels and none:
+        raise typer.BadParameter("either name the labels to protect, or give --none")
+    changes = none or bool(labels)
+    with stemma.open(create=changes) as here:
+        named = sorted(here.access.protect(labels or []) if changes else here.access.whoami().rules.protected)
     _done(f"protected: {', '.join(named) or 'none'}", {"protected": named}, as_json)
 
 
@@ -232,7 +239,7 @@ def tokens_ls(
 
     Example: `stemma tokens ls user:bea`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found, now = here.access.tokens(principal), _now(here)
     if as_json:
         print_json([one.to_json(now) for one in found])
@@ -251,7 +258,7 @@ def tokens_revoke(
 
     Example: `stemma tokens revoke 01jc9n0s8w6v3k5m7q9r1t2x4y`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         ended, now = here.access.revoke_token(token), _now(here)
     _done(f"revoked {token}", ended.to_json(now), as_json)
 

@@ -40,15 +40,16 @@ class Entry:
 COMMANDS = (
     Entry("demo", "demo:demo", "See a prompt evolve and go to work, in a minute."),
     Entry("init", "project:init", "Start a project of your own."),
-    Entry("doctor", "project:doctor", "Say what is missing here, and how to get it."),
+    Entry("doctor", "doctor:doctor", "Say what is missing here, and how to get it."),
     Entry("prompts", "prompts:app", "Prompts, versions, labels, lineage."),
     Entry("eval", "evaluation:evaluate", "Score a prompt on data."),
     Entry("portability", "portability:portability", "Score a prompt on several models, side by side."),
     Entry("optimize", "optimization:optimize", "Evolve a prompt against data."),
+    Entry("sessions", "sessions:app", "Searches there were, finished and interrupted."),
     Entry("gate", "gate:gate", "Judge a candidate, and release it if it passes."),
     Entry("network", "networks:app", "Draw a network of agents, or check it."),
     Entry("run", "running:run", "Send items through a network of agents."),
-    Entry("runs", "running:app", "What became of runs."),
+    Entry("runs", "runs:app", "What became of runs."),
     Entry("people", "people:app", "What waits for a person, and the answers."),
     Entry("messages", "messages:app", "Messages between agents, dead letters, inboxes."),
     Entry("worker", "worker:worker", "Serve runs and messages of every network."),
@@ -97,7 +98,7 @@ def root(
     Settings come from the environment: STEMMA_STORE (database URL, by default sqlite:///.stemma/stemma.db), STEMMA_MODEL
     (by default embedded), STEMMA_WRITER, STEMMA_ACTOR, STEMMA_TOKEN, STEMMA_KEYS.
 
-    Exit codes: 0 done, 1 error, 2 wrong use, 100 a gate said no.
+    Exit codes: 0 done, 1 error, 2 wrong use, 100 a gate said no, 130 interrupted with Ctrl-C.
     """
 
 
@@ -144,10 +145,31 @@ def _wrong_use(wrong: Any) -> int:
     if type(wrong).__name__ == "NoArgsIsHelpError":
         sys.stdout.write(f"{wrong.format_message()}\n")
         return WRONG_USE
+    if problem := _in_plain_words(wrong.__cause__):
+        wrong.message = problem
     context = getattr(wrong, "ctx", None)
     see = f"; see: {context.command_path} --help" if context is not None else ""
     sys.stderr.write(f"error: {' '.join(wrong.format_message().split()).rstrip('.')}{see}\n")
     return WRONG_USE
+
+
+def _in_plain_words(cause: Any) -> str | None:
+    """What is wrong with a value, where Typer has it checked by pydantic, which speaks of inputs and parsing to programs."""
+    found = next(iter(cause.errors()), None) if hasattr(cause, "errors") else None
+    if found is None:
+        return None
+    limits = found.get("ctx", {})
+    wanted = {
+        "int_parsing": "is not a whole number, such as 3",
+        "int_from_float": "is not a whole number, such as 3",
+        "float_parsing": "is not a number, such as 0.5",
+        "greater_than_equal": f"is too small; give {limits.get('ge')} or more",
+        "greater_than": f"is too small; give more than {limits.get('gt')}",
+        "less_than_equal": f"is too large; give {limits.get('le')} or less",
+        "less_than": f"is too large; give less than {limits.get('lt')}",
+        "enum": f"is none of {limits.get('expected')}",
+    }.get(found["type"])
+    return f"{found['input']!r} {wanted}" if wanted else None
 
 
 def _told(error: StemmaError, code: int) -> int:

@@ -21,7 +21,8 @@ app = typer.Typer(no_args_is_help=True, help="The audit log: read it, sign it, p
 app.add_typer(witness, name="witness")
 
 Key = Annotated[
-    Path | None, typer.Option("--public-key", help="File with the public key to believe; this store's unless given.")
+    Path | None,
+    typer.Option("--public-key", help="File with the public key to believe; else this store's, or an export's own."),
 ]
 
 
@@ -61,13 +62,14 @@ def verify(
     if file is not None:
         found = verify_export(file, key, kept=notes, witnesses=seers)
     else:
-        with stemma.open() as here:
+        with stemma.open(create=False) as here:
             found = here.ledger.verify(key, kept=notes, witnesses=seers)
             acted = verify_effects(here.ledger) if effects and found.verified else None
     if as_json:
         print_json(found.to_json() | ({} if acted is None else {"effects": acted.to_json()}))
     else:
         _print(found, acted, witnessed=bool(seers))
+        _print_belief(found, exported=file is not None, given=key is not None)
     if not found.verified or (acted is not None and not acted.verified):
         raise typer.Exit(1)
 
@@ -77,9 +79,14 @@ def _print(found: "Verification", acted: "Effects | None", *, witnessed: bool) -
         where = "" if found.first_bad is None else f"entry {found.first_bad}: "
         say(f"NOT verified: {where}{found.problem}", style="bold red")
         return
+    counted = f"{found.checkpoints} checkpoint{'' if found.checkpoints == 1 else 's'}"
+    signed = f"{found.signed_size} of them are signed for, by {counted}"
+    if found.public_key is None and found.checkpoints:
+        signed = (
+            f"{counted} fit{'s' if found.checkpoints == 1 else ''} them, and whose signature that is was not checked"
+        )
     say(
-        f"verified: {found.entries} entries; {found.signed_size} of them are signed for, "
-        f"by {found.checkpoints} checkpoint{'' if found.checkpoints == 1 else 's'}"
+        f"verified: {found.entries} entries; {signed}"
         + (f"; {found.witnessed_size} are witnessed" if witnessed else ""),
         style="green",
     )
@@ -89,6 +96,22 @@ def _print(found: "Verification", acted: "Effects | None", *, witnessed: bool) -
         say(f"verified: {acted.effects} of {acted.calls} tool calls act, each recorded before it ended", style="green")
     else:
         say(f"NOT verified: {acted.problem}", style="bold red")
+
+
+def _print_belief(found: "Verification", *, exported: bool, given: bool) -> None:
+    """Says whose word the outcome rests on, where that is less than the reader may take for granted."""
+    if not found.verified or given:
+        return
+    if exported and found.public_key is not None:
+        note(
+            f"the key believed is the one in the file itself, {found.public_key}: whoever writes a file anew puts in a key of "
+            "his own, so this shows damage alone; it is proof with the log's key, from --public-key"
+        )
+    elif found.public_key is None and found.checkpoints:
+        note(
+            "the key that signed this log is not here: put ledger.key back into the folder of STEMMA_KEYS, or give the public "
+            "key with --public-key"
+        )
 
 
 @app.command()
@@ -102,7 +125,7 @@ def tail(
 
     Example: `stemma audit tail -n 5 --kind label.moved`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found = here.ledger.tail(n, kind=kind, subject=subject)
         known = [] if found or kind is None else sorted({entry.kind for entry in here.ledger.tail(_LOOKED_AT)})
     if as_json:
@@ -113,11 +136,13 @@ def tail(
         for entry in found
     ]
     if not told:
-        meant = "" if kind is None or kind in known else f" of kind {kind!r}{near(kind, known)}"
+        meant = ""
+        if kind is not None and kind not in known:
+            meant = f" of kind {kind!r}{near(kind, known)}, but of {', '.join(known)}"
         note(f"there are no such entries{meant}; see all with: stemma audit tail")
         return
     if columns_wide() < 120:  # subjects are what people copy; the rest is in --json, or in a wider window
-        print_table(("entry", "time", "kind", "subject"), [row[:4] for row in told], fold=True)
+        print_table(("entry", "time", "kind", "subject", "actor"), [row[:5] for row in told], fold=True)
     else:
         print_table(("entry", "time", "kind", "subject", "actor", "data"), told)
 
@@ -128,7 +153,7 @@ def checkpoint(as_json: Json = False) -> None:
 
     Example: `stemma audit checkpoint > checkpoint.txt`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         made = here.ledger.checkpoint()
     if as_json:
         print_json({"origin": made.origin, "size": made.size, "root": made.root.hex(), "note": made.note})
@@ -142,7 +167,7 @@ def key(as_json: Json = False) -> None:
 
     Example: `stemma audit key > log.pub`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         if here.public_key is None:
             raise NotConfigured("the audit log's key is not here, so there is nothing to print; see STEMMA_KEYS")
         text = here.public_key.text
@@ -163,7 +188,7 @@ def export_(
     """
     from stemma.ledger import export
 
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         here.ledger.checkpoint()
         made = export(here.ledger.store, file, public_key=here.public_key)
     if as_json:
@@ -195,7 +220,7 @@ def attest(
     if (subject is None) == (file is None):
         raise InvalidInput("name either what to attest, or with --verify a statement to check")
     if subject is not None:
-        with stemma.open() as here:
+        with stemma.open(create=False) as here:
             print_json(attested(here, subject))
         return
     assert file is not None
@@ -227,7 +252,7 @@ def _key(path: Path) -> "PublicKey":
 
 
 def _own_key() -> "PublicKey":
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         if here.public_key is None:
             raise NotConfigured(
                 "the audit log's key is not here; give the public key of whoever signed with --public-key"

@@ -21,6 +21,7 @@ NEXT: Mapping[Example, tuple[str, ...]] = {
     Example.SUPPORT_DESK: (
         "stemma eval support/triage --data tickets.csv --input ticket --expected category",
         "stemma optimize support/triage --train tickets.csv --input ticket --expected category",
+        "stemma gate SESSION --data held-out.csv --input ticket --expected category --label production",
         "stemma run stemma.yaml --items tickets.csv --limit 5",
     ),
     Example.BUSINESS_ANALYSIS: (

@@ -11,7 +11,7 @@ import typer
 import stemma
 from stemma.cli.options import Json, read_text
 from stemma.cli.output import note, print_json, print_table, say
-from stemma.core.errors import InvalidData
+from stemma.core.errors import InvalidData, InvalidInput
 
 if TYPE_CHECKING:  # what looks for personal data takes seconds to import, and help does without
     from stemma.guard.text import Finding
@@ -47,6 +47,7 @@ def scan(
 
     value = _read(file)
     texts.inspect(value)
+    _check_fields(field or [], value, protect)
     if clean or protect is not None:
         written = _cleaned(value) if clean else value
         found: tuple[Finding, ...] = ()
@@ -80,7 +81,7 @@ def reveal(file: File, tenant: Tenant = "default", as_json: Json = False) -> Non
     Example: `stemma guard reveal answer.txt --tenant acme`
     """
     value = _read(file)
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         done = here.vault.reveal(value, tenant)
     if as_json:
         print_json({"value": done.value, "revealed": done.revealed, "erased": done.erased, "strange": done.strange})
@@ -104,15 +105,39 @@ def erase(
     Example: `stemma guard erase acme --subject customer-17 --yes`
     """
     whose = f"{tenant}, subject {subject}" if subject else tenant
-    if not yes:
-        typer.confirm(f"Nothing behind the tokens of {whose} can be read again. Erase?", abort=True, err=True)
-    with stemma.open() as here:
+    question = f"Nothing behind the tokens of {whose} can be read again. Erase?"
+    if not yes and not typer.confirm(question, err=True):
+        note("nothing was erased")
+        raise typer.Exit(1)
+    with stemma.open(create=False) as here:
         keys = here.vault.erase(tenant, subject=subject)
     if as_json:
         print_json({"erased_keys": keys})
     else:
         say(f"erased {keys} {'key' if keys == 1 else 'keys'} of {whose}")
         note("backups of the store that are older still have them, wrapped: delete those too")
+
+
+def _check_fields(wanted: list[str], value: Any, protect: str | None) -> None:
+    """Raises InvalidInput for a field that would be left as it is: a slip of the pen must not let the data out."""
+    from stemma.core.marked import near
+    from stemma.guard.text import Protection, Treatment
+    from stemma.guard.text.finding import nodes
+
+    if wanted and protect is None:
+        raise InvalidInput(
+            "--field says what is protected as a whole, and nothing is without --protect redact or tokenise"
+        )
+    if not wanted:
+        return
+    paths = [node.path for node in nodes(value) if node.path and not node.path.endswith("#")]
+    for name in wanted:
+        alone = Protection(fields={name: Treatment.REDACT})
+        if not any(alone.of_field(path) for path in paths):
+            inside = "no field in it: only a file named .json has fields" if not paths else f"no field {name!r}"
+            known = {".".join(step for step in path.split("/") if not step.isdigit()).strip(".") for path in paths}
+            known |= {dotted.rpartition(".")[2] for dotted in known}
+            raise InvalidInput(f"there is {inside}{near(name, sorted(known))}, so nothing was printed")
 
 
 def _print(value: Any) -> None:

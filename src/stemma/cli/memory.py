@@ -26,7 +26,7 @@ def ls(
 
     Example: `stemma memory ls --scope desk`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found, scopes = here.memories.ls(scope, limit=limit), here.memories.scopes()
     if as_json:
         print_json({"scopes": scopes, "memories": [one.to_json() for one in found]})
@@ -48,7 +48,7 @@ def search(
 
     Example: `stemma memory search desk "a card that never came"`
     """
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         found = here.memories.search(scope, query, top=top)
         encoder = here.memories.encoder
     if as_json:
@@ -72,7 +72,7 @@ def forget(
     """
     if bool(ids) == bool(scope):
         raise typer.BadParameter("name memories by their ids, or all of one scope with --scope")
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         wanted: list[int | str] = [scope] if scope else list(ids or [])
         count = sum(here.memories.forget(one) for one in wanted)
     if as_json:

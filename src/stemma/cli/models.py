@@ -1,12 +1,15 @@
 """`stemma models`: what can be asked, and what is missing for it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import stemma
 from stemma.cli.options import Json
 from stemma.cli.output import counting, print_json, print_table, say
+
+if TYPE_CHECKING:  # the rooms take a quarter of a second to import; help does without
+    from stemma.platform import Stemma
 
 app = typer.Typer(no_args_is_help=True, help="Models: which there are, and weights to install.")
 
@@ -17,7 +20,7 @@ def ls(as_json: Json = False) -> None:
 
     Example: `stemma models ls`
     """
-    with stemma.open() as here:
+    with _anywhere() as here:
         found = here.models.ls()
     if as_json:
         print_json(
@@ -37,9 +40,14 @@ def install(
 
     Example: `stemma models install minilm`
     """
-    with stemma.open() as here, counting(f"installing {name}", 100) as bar:
+    with _anywhere() as here, counting(f"installing {name}", 100) as bar:
         place = here.models.install(name, progress=lambda share: bar(round(100 * share)))
     if as_json:
         print_json({"name": name, "path": str(place)})
     else:
         say(f"installed {name} in {place}; use it as model embedded:{name}")
+
+
+def _anywhere() -> "Stemma":
+    """Which models there are does not hang on a store; none is made, and none is asked for a token."""
+    return stemma.Stemma(stemma.Settings(store="sqlite://"))

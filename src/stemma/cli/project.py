@@ -1,8 +1,5 @@
-"""`stemma init` and `stemma doctor`: a place to work, and whether it works."""
+"""`stemma init`: a place to work."""
 
-import platform
-from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +9,6 @@ import stemma
 from stemma.cli.examples import NEXT, Example, copy_example
 from stemma.cli.options import Json
 from stemma.cli.output import print_json, say
-from stemma.core.errors import StemmaError
 
 if TYPE_CHECKING:  # the rooms take a quarter of a second to import; help does without
     from stemma.platform import Stemma
@@ -57,71 +53,3 @@ def _register(here: "Stemma", folder: Path) -> list[str]:
                 here.prompts.label(wanted.name, version.version, wanted.label)
             saved.append(version.reference)
     return saved
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at. `needed` ones must hold."""
-
-    name: str
-    ok: bool
-    detail: str
-    needed: bool = True
-
-
-def doctor(as_json: Json = False) -> None:
-    """Look at everything Stemma needs here, and say what to do about what is missing. Exit code 1 if something is.
-
-    Example: `stemma doctor`
-    """
-    checks = [
-        Check("python", True, platform.python_version()),
-        *_store_checks(),
-        *_extra_checks(),
-    ]
-    if as_json:
-        print_json(
-            {"ok": all(check.ok or not check.needed for check in checks), "checks": [asdict(check) for check in checks]}
-        )
-    else:
-        for check in checks:
-            mark, style = ("✓", None) if check.ok else (("✗", "red") if check.needed else ("–", "dim"))
-            say(f"{mark} {check.name:<11} {check.detail}", style=style)
-    if any(check.needed and not check.ok for check in checks):
-        raise typer.Exit(1)
-
-
-def _store_checks() -> list[Check]:
-    settings = stemma.Settings.read()
-    try:
-        with stemma.open() as here:
-            log = here.ledger.verify()
-            found = [
-                Check("store", True, f"{here.store.name} (set STEMMA_STORE to change)"),
-                Check("audit log", log.verified, log.problem or f"{log.entries} entries verified"),
-            ]
-            for model in dict.fromkeys((settings.model, "embedded")):
-                try:
-                    here.target(model)
-                    found.append(Check("model", True, model))
-                except StemmaError as error:
-                    found.append(Check("model", False, str(error)))
-            minilm = next((one for one in here.models.ls() if one.name == "embedded:minilm"), None)
-            if minilm is not None:
-                found.append(Check("minilm", minilm.available, minilm.note, needed=False))
-            return found
-    except StemmaError as error:
-        return [Check("store", False, str(error))]
-
-
-def _extra_checks() -> list[Check]:
-    extras = {
-        "parquet": ("pyarrow", "Parquet files"),
-        "openai": ("openai", "OpenAI models"),
-        "anthropic": ("anthropic", "Anthropic models"),
-    }
-    return [
-        Check(extra, found, use if found else f"{use}: pip install 'stemma-ai[{extra}]'", needed=False)
-        for extra, (module, use) in extras.items()
-        for found in [find_spec(module) is not None]
-    ]

@@ -18,29 +18,29 @@ if TYPE_CHECKING:  # the database takes a fifth of a second to import, and help 
 
 app = typer.Typer(no_args_is_help=True, help="Have the log witnessed, or witness another's.")
 
-State = Annotated[Path, typer.Option("--state", help="The witness's own folder.")]
+State = Annotated[Path, typer.Option("--state", help="The witness's own folder; init makes it.")]
 WitnessKey = Annotated[Path, typer.Option("--witness", help="File with the witness's public key.")]
 
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="The witness's own folder; made when it is not there.")],
+    state: State,
     log: Annotated[Path, typer.Option("--log", help="File with the public key of the log to watch.")],
     name: Annotated[str, typer.Option("--name", help="Name of a new witness.")] = "witness",
     as_json: Json = False,
 ) -> None:
     """Become a witness of a log, or of one more. Prints the witness's public key. Needs no store.
 
-    Example: `stemma audit witness init w1 --log log.pub --name example.org/w1 > w1.pub`
+    Example: `stemma audit witness init --state w1 --log log.pub --name example.org/w1 > w1.pub`
     """
     from stemma.ledger import PublicKey
     from stemma.ledger.witness import Witness
 
     watched = PublicKey.parse(read_text(log))
-    witness = Witness.init(folder, watched, SystemClock(), name=name)
+    witness = Witness.init(state, watched, SystemClock(), name=name)
     key = witness.signer.public_key.text
     if as_json:
-        print_json({"folder": str(folder), "log": watched.text, "public_key": key})
+        print_json({"folder": str(state), "log": watched.text, "public_key": key})
     else:
         typer.echo(key)
 
@@ -60,7 +60,7 @@ def request_(
     """
     from stemma.ledger.witnessed import last_cosigned, request
 
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         last = None if witness is None or since is not None else last_cosigned(here.ledger.store, _key(witness))
         made = request(here.ledger, since=since or 0 if last is None else last.checkpoint.size)
     try:
@@ -109,7 +109,7 @@ def add(
     """
     from stemma.ledger.witnessed import add as added
 
-    with stemma.open() as here:
+    with stemma.open(create=False) as here:
         signed = added(here.ledger.store, read_text(file), _key(witness))
     if as_json:
         print_json(_signed_json(signed))

@@ -30,8 +30,17 @@ def unsealed(text: str, payload_type: str, public_key: PublicKey) -> bytes:
         envelope = json.loads(text)
         payload, given = _decoded(envelope["payload"]), envelope["payloadType"]
         signatures = [_decoded(each["sig"]) for each in envelope["signatures"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InvalidInput(f"not a signed envelope (DSSE): {type(error).__name__} {error}") from error
+    except json.JSONDecodeError as error:
+        raise InvalidInput(
+            f"not a signed envelope (DSSE): it is not JSON ({error.msg}, line {error.lineno})"
+        ) from error
+    except RecursionError as error:
+        raise InvalidInput("not a signed envelope (DSSE): it is nested too deep") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            "not a signed envelope (DSSE): it is no object with payload, payloadType and signatures, the first and the last in "
+            "base64"
+        ) from error
     if given != payload_type:
         raise InvalidInput(f"the envelope holds {given!r}, not {payload_type!r}")
     if not any(public_key.has_signed(_encoded(payload_type, payload), signature) for signature in signatures):

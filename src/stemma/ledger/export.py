@@ -53,8 +53,11 @@ def export(store: Store, path: Path, *, public_key: PublicKey | None = None) -> 
     """Writes the log in `store` to `path`, whole or not at all; an existing file is replaced.
 
     `public_key` goes into the header, for readers who have no better source of it. Raises InvalidData when the file
-    cannot be written, LedgerTampered when an entry is so damaged that it cannot stand on a line.
+    cannot be written or is not named .jsonl or .jsonl.zst, LedgerTampered when an entry is so damaged that it cannot stand
+    on a line.
     """
+    if not path.name.endswith((".jsonl", ".jsonl.zst")):
+        raise InvalidData(path, "the export is JSON Lines; name it .jsonl, or .jsonl.zst to have it compressed")
     with _written(path) as file, snapshot(store) as taken:
         header = _Header(public_key, len(taken.checkpoints), taken.head)
         file.write(canonical_json(header.to_json()) + b"\n")

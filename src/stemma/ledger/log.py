@@ -166,10 +166,12 @@ class Ledger:
         """Signs the log as it stands and keeps the note; gives the last one again when nothing was appended since.
 
         Raises NotConfigured without a signing key, LedgerTampered when the log has shrunk below its last checkpoint or
-        differs from it: such a log must not be signed.
+        differs from it, or that is of another key: such a log must not be signed.
         """
         if self.signer is None:
-            raise NotConfigured("the audit log has no signing key, so no checkpoint was made; open it with one")
+            raise NotConfigured(
+                "the audit log's signing key is not here, so no checkpoint was made; set STEMMA_KEYS to its folder"
+            )
         with self.store.write() as connection:
             head = self._head(connection)
             tree = _tree(head)
@@ -179,8 +181,8 @@ class Ledger:
                     f"the log has {tree.size} entries and is not what was signed at {last.size}; nothing was signed. "
                     "Find out with: stemma audit verify"
                 )
-            if last is not None and last.size == tree.size:
-                return _believed(last, self.signer.public_key)
+            if last is not None and _believed(last, self.signer.public_key).size == tree.size:
+                return last
             made = Checkpoint.sign(self.signer, size=tree.size, root=tree.root())
             connection.execute(ledger_checkpoints.insert().values(size=made.size, note=made.note))
             return made
@@ -212,9 +214,13 @@ class Ledger:
         if row is None:
             # Only before the first append. On PostgreSQL a second process that comes as early waits inside the insert.
             if connection.execute(select(ledger_entries.c.seq).limit(1)).first() is not None:
-                raise LedgerTampered(
-                    "the log's head is gone while entries are there; find out with: stemma audit verify"
-                )
+                # Or that process has come and gone between the two questions, and left a head with its entries.
+                row = connection.exec_driver_sql(self._lock_head).one_or_none()
+                if row is None:
+                    raise LedgerTampered(
+                        "the log's head is gone while entries are there; find out with: stemma audit verify"
+                    )
+                return Head(*row)
             connection.exec_driver_sql(self._insert_head, (0, b"", Head().tip))
             row = connection.exec_driver_sql(self._lock_head).one()
         return Head(*row)
@@ -259,7 +265,10 @@ def _believed(last: Checkpoint, public_key: PublicKey) -> Checkpoint:
     try:
         return Checkpoint.parse(last.note, public_key)
     except InvalidInput as error:
-        raise LedgerTampered(f"the checkpoint at {last.size} cannot be believed: {error}") from error
+        raise LedgerTampered(
+            f"the checkpoint at {last.size} cannot be believed: {error}; nothing was signed, as a second key makes the log "
+            "unverifiable: put the log's own ledger.key into the folder of STEMMA_KEYS, or name its folder"
+        ) from error
 
 
 def _roots(connection: Connection, ranges: Iterable[Range]) -> tuple[bytes, ...]:

@@ -138,8 +138,8 @@ class Signer:
             text = path.read_text("utf-8").strip()
         except FileNotFoundError:
             raise NotConfigured(
-                f"there is no signing key at {str(path)!r}, so nothing can be signed; put the key back, "
-                f"or make a new one with: stemma audit {'checkpoint' if use is Use.LOG else 'witness init'}"
+                f"there is no signing key at {str(path)!r}, so nothing can be signed; put the key back, or "
+                + ("set STEMMA_KEYS to its folder" if use is Use.LOG else "make one with: stemma audit witness init")
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise NotConfigured(f"signing key {str(path)!r} cannot be read: {error}") from error

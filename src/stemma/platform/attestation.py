@@ -55,7 +55,9 @@ def attest(here: Stemma, subject: str) -> dict[str, Any]:
     a signing key, and LedgerTampered when the log's entries are not what the store says.
     """
     if here.ledger.signer is None:
-        raise NotConfigured("the audit log has no signing key here, so nothing can be attested; open the store with it")
+        raise NotConfigured(
+            "the audit log's signing key is not here, so nothing can be attested; set STEMMA_KEYS to its folder"
+        )
     if is_id(subject, "s"):
         entries, made = _session(here, subject)
     elif subject.isdigit() or (len(subject) == 64 and "." not in subject):
@@ -79,7 +81,9 @@ def read_attestation(text: str, public_key: PublicKey) -> Attestation:
         evidence = read_evidence(predicate.pop(EVIDENCE, None), public_key)
         again = REMAKING[kind](evidence.entries, made | {"predicate": predicate})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"the envelope holds no statement of ours: {type(error).__name__} {error}") from error
+        raise InvalidInput(
+            "the envelope holds no statement that `stemma audit attest` makes: a part of it is missing"
+        ) from error
     if again != made | {"predicate": predicate}:
         raise InvalidInput("the statement says something else than the entries of the log that it carries")
     return Attestation(made, evidence)
@@ -119,7 +123,10 @@ def _verdict(here: Stemma, named: str) -> tuple[list[Entry], dict[str, Any]]:
 def _effect(here: Stemma, call: str) -> tuple[list[Entry], dict[str, Any]]:
     entries = _events(here, call, "tool.called") or _events(here, call, "tool.denied")
     if not entries:
-        raise NotFound(f"no tool call {call!r} is on record; find them with: stemma audit tail --kind tool.called")
+        raise NotFound(
+            f"nothing {call!r} is on record: no session (see: stemma sessions ls), no verdict on a candidate (see: stemma "
+            "audit tail --kind gate.judged), no tool call (see: stemma audit tail --kind tool.called)"
+        )
     entries += _events(here, call, "question.decided")
     return entries, of_effect(entries)
 

@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -64,7 +65,8 @@ class Settings:
 
 
 def _user() -> str:
+    """The user's name with nothing in it that no principal has: a directory service's may read ``DOMAIN\\ada b``."""
     try:
-        return getpass.getuser()
+        return re.sub(r"[^\w.@+-]", "-", getpass.getuser())[:100] or str(os.getuid())
     except (KeyError, OSError):  # a container may run as a number without a name
         return str(os.getuid())

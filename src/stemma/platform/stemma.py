@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from stemma.core.clock import Clock, SystemClock
 from stemma.core.errors import InvalidInput, NotConfigured, NotFound
 from stemma.guard.access import Access, StoredAuthority
+from stemma.guard.access.principal import check_principal
 from stemma.ledger import Ledger, PublicKey, Signer
 from stemma.ledger.authority import Action
 from stemma.ledger.scope import Scope
@@ -56,20 +57,25 @@ class Stemma:
     """
 
     def __init__(
-        self, settings: Settings, *, models: Mapping[str, "Model"] | None = None, clock: Clock | None = None
+        self,
+        settings: Settings,
+        *,
+        models: Mapping[str, "Model"] | None = None,
+        clock: Clock | None = None,
+        create: bool = True,
     ) -> None:
+        check_principal(settings.actor, said_by="actor (STEMMA_ACTOR)")
         self.settings = settings
         self.clock = clock or SystemClock()
-        self.store = Store.open(settings.store)
+        self.store = Store.open(settings.store, create=create)
         try:
-            signer = None if is_in_memory(settings.store) else self._signer()
+            signer = None if is_in_memory(settings.store) else self._signer(create=create)
             authority = StoredAuthority(self.clock, settings.token)
             actor = authority.principal(self.store) or settings.actor
         except BaseException:
             self.store.close()
             raise
-        self.ledger = Ledger(self.store, self.clock, signer)
-        self.scope = Scope(self.store, self.ledger, self.clock, actor, authority=authority)
+        self.scope = Scope(self.store, Ledger(self.store, self.clock, signer), self.clock, actor, authority=authority)
         self.access = Access(self.scope, authority)
         self.models = Models(models or {})
         contents = Contents()
@@ -79,13 +85,21 @@ class Stemma:
         self.lineage = Lineage(self.scope)
         self.public_key: PublicKey | None = None if signer is None else signer.public_key
 
-    def _signer(self) -> Signer | None:
+    def _signer(self, *, create: bool) -> Signer | None:
         """The key of this store's log. Where another machine signed it, and its key is not here, a second key's signatures
         would make the log unverifiable: it is left unsigned until a process that has the key comes by."""
         folder = self.settings.keys_folder
-        if not (folder / KEY_FILE).exists() and Ledger(self.store, self.clock).last_checkpoint() is not None:
+        if (folder / KEY_FILE).exists():
+            return Signer.load(folder)
+        if not create or Ledger(self.store, self.clock).last_checkpoint() is not None:
             return None
         return Signer.load_or_create(folder)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The audit log, to read and to prove. Raises Unauthorized for whoever may not read it."""
+        self.scope.require(Action.READ, "audit:/")
+        return self.scope.ledger
 
     @cached_property
     def memo(self) -> "Memo":
@@ -141,8 +155,9 @@ class Stemma:
     def close(self) -> None:
         """Signs what the audit log gained, and gives the connections back."""
         try:
-            if self.public_key is not None and self.ledger.size():
-                self.ledger.checkpoint()
+            ledger = self.scope.ledger
+            if self.public_key is not None and ledger.size():
+                ledger.checkpoint()
         finally:
             self.store.close()
 
@@ -338,9 +353,12 @@ def is_in_memory(store: str) -> bool:
     return store.rstrip("/") in ("sqlite:", "sqlite:///:memory:")
 
 
-def open_stemma(*, models: Mapping[str, "Model"] | None = None, clock: Clock | None = None, **settings: Any) -> Stemma:
+def open_stemma(
+    *, models: Mapping[str, "Model"] | None = None, clock: Clock | None = None, create: bool = True, **settings: Any
+) -> Stemma:
     """Opens Stemma with the environment's settings, and those given by name (see `Settings`) on top.
 
-    `models` adds pydantic-ai models under names of your own.
+    `models` adds pydantic-ai models under names of your own. A store that is not there is made, with a key for its log;
+    unless `create`, it is NotFound, and nothing is made: whoever only reads would take an empty store for the answer.
     """
-    return Stemma(Settings.read(**settings), models=models, clock=clock)
+    return Stemma(Settings.read(**settings), models=models, clock=clock, create=create)

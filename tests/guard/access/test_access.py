@@ -38,8 +38,8 @@ def test_from_enabling_on_a_caller_without_a_token_is_refused(house: House) -> N
     with pytest.raises(Unauthorized) as refused:
         before.prompts.save("triage", BYE)
     assert str(refused.value) == (
-        "user:ada may not write prompts:/triage: this store is governed, and no token was given; an admin (user:ada) issues "
-        "one, to be set as STEMMA_TOKEN: stemma tokens issue user:ada"
+        "user:ada may not write prompts:/triage: this store is governed, and no token was given; set STEMMA_TOKEN to "
+        "your own; where that is lost, with the key of the audit log: stemma access recover"
     )
     assert (refused.value.principal, refused.value.action) == ("user:ada", "write")
     assert (refused.value.resource, refused.value.missing.partition(",")[0]) == (

@@ -50,10 +50,13 @@ def test_nobody_moves_a_protected_label_onto_his_own_version(join: Joining) -> N
 
 def test_a_reviewer_is_needed_whoever_wrote_it(join: Joining) -> None:
     """An author without the right to approve moves no protected label, and a reviewer no other."""
-    bea, cy = join("user:bea", "author"), join("user:cy", "reviewer")
+    bea, cy, dee = join("user:bea", "author"), join("user:cy", "reviewer"), join("user:dee", "author")
     cy_s = bea.prompts.save("triage", HELLO)
-    with pytest.raises(Unauthorized, match=r"user:bea may not approve prompts:/triage: no role"):
+    with pytest.raises(Unauthorized, match=r"user:dee may not approve prompts:/triage: no role"):
+        dee.prompts.label("triage", cy_s.version, "production")
+    with refused(bea) as error:
         bea.prompts.label("triage", cy_s.version, "production")
+    assert "access grant" not in str(error.value), "no role would help the writer"
     with pytest.raises(Unauthorized, match=r"user:cy may not write prompts:/triage: no role"):
         cy.prompts.label("triage", cy_s.version, "staging")
 

@@ -53,6 +53,9 @@ def worked(ada: Caller) -> Caller:
 
 LOOKS: dict[str, Callable[[Networks], object]] = {
     "run": lambda here: here.show(RUN),
+    "runs of a network": lambda here: here.ls(network="desk"),
+    "batch": lambda here: here.batch("desk.1"),
+    "id": lambda here: here.find(RUN),
     "messages": lambda here: here.letters.ls(run=RUN),
     "message": lambda here: here.letters.get(f"{RUN}.1"),
     "workspace": lambda here: here.workspace.ls(RUN),
@@ -153,3 +156,23 @@ def test_a_worker_of_one_network_serves_it(worked: Caller, join: Joining) -> Non
     networks(join("service:desk", "operator@networks:/desk")).worker(WorkerSettings())
     with pytest.raises(Unauthorized, match="service:idle may not use networks:/"):
         networks(join("service:idle", "viewer")).worker(WorkerSettings())
+
+
+def test_a_batch_is_gone_on_with_by_whoever_began_it_and_by_those_who_may_read_it(
+    worked: Caller, join: Joining
+) -> None:
+    """Both need leave to use its network; a part of an id is looked for among all runs, which takes leave for all."""
+    worked.access.define(Role("runner", "", (Permission.parse("use networks:/desk"),)))
+    runner, operator = networks(join("service:runner", "runner")), networks(join("user:op", "operator@networks:/desk"))
+    mine = runner.run(DESK, [{"ticket": "another"}])
+    assert runner.resume(mine.batch).runs == mine.runs
+    assert [run.id for run in operator.resume("desk.1").runs] == [RUN]
+    with pytest.raises(Unauthorized, match="service:runner may not read runs:/desk"):
+        runner.resume("desk.1")
+    with pytest.raises(Unauthorized, match="user:op may not read runs:/shop"):
+        operator.resume("shop.1")
+    with pytest.raises(Unauthorized, match="user:au may not use networks:/desk"):
+        networks(join("user:au", "auditor")).resume("desk.1")
+    with pytest.raises(Unauthorized, match="user:op may not read runs:/:"):
+        operator.find("k.1.1")
+    assert networks(worked).find("k.1.1") == RUN

@@ -110,10 +110,13 @@ class Access:
         """A token for the caller, made an admin, where every admin's is lost or has expired. Takes no token.
 
         It takes the key that signs the store's audit log: who has that operates the store, and could write to its database.
-        Raises NotConfigured when the key is not here, and InvalidInput when it is another's.
+        Raises NotConfigured when the key is not here, InvalidInput when it is another's, and Conflict in a store that is not
+        governed, where a token opens nothing.
         """
         actor, ledger = check_principal(self._scope.actor), self._scope.ledger
         check_agent(actor, Action.GRANT, "access:/")
+        with self._scope.read() as connection:
+            self._check_governed(connection)
         signed = ledger.last_checkpoint()
         if ledger.signer is None or signed is None:
             raise NotConfigured(
@@ -122,6 +125,7 @@ class Access:
             )
         Checkpoint.parse(signed.note, ledger.signer.public_key)
         with self._alone() as tx:
+            self._check_governed(tx.connection)  # it may have been given back meanwhile
             add_principal(tx, actor, "recovered access")
             add_grant(tx, actor, ADMIN, EVERYTHING)
             issued = self._issued(tx, actor, TokenScope(), days)
@@ -131,8 +135,7 @@ class Access:
     def disable(self) -> None:
         """Gives the store back to whoever can open it. Principals, grants and tokens stay as they are. Raises Conflict."""
         with self._changing("access:/") as tx:
-            if not self._authority.rules(tx.connection).governed:
-                raise Conflict("this store is not governed; govern it with: stemma access enable")
+            self._check_governed(tx.connection)
             tx.connection.execute(update(access_state).values(governed=0))
             tx.record("access.disabled", subject="access", data={})
 
@@ -257,6 +260,10 @@ class Access:
                 tx.connection.execute(text("select 1 from access_state where id = 1 for update"))
             yield tx
             tx.connection.execute(update(access_state).values(stamp=new_id("a")))
+
+    def _check_governed(self, connection: Connection) -> None:
+        if not self._authority.rules(connection).governed:
+            raise Conflict("this store is not governed; govern it with: stemma access enable")
 
     def _issued(self, tx: Transaction, principal: str, scope: TokenScope, days: float) -> Issued:
         return add_token(tx, principal, scope, expires_at=expiry(self._scope.clock.now(), days))

@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from stemma.core.errors import Conflict, InvalidInput, NotFound
 from stemma.guard.access.permission import EVERYTHING
+from stemma.guard.access.principal import folded
 from stemma.guard.access.role import ADMIN, BUILT_IN, Role
 from stemma.guard.access.standing import roles_in, token_of
 from stemma.guard.access.token import Token, TokenScope, new_token
@@ -36,7 +37,17 @@ def govern(tx: Transaction) -> None:
 
 
 def add_principal(tx: Transaction, principal: str, description: str) -> bool:
-    """Whether it was not there before."""
+    """Whether it was not there before. Raises Conflict for one that looks like another.
+
+    They are not taken for the same: what was recorded in the name of one would be the other's, too.
+    """
+    known = tx.connection.scalars(select(principals.c.id)).all()
+    alike = [one for one in known if one != principal and folded(one) == folded(principal)]
+    if alike and principal not in known:
+        raise Conflict(
+            f"{principal} looks like {alike[0]}, which is there already, and nobody could tell them apart; go by that name "
+            "(STEMMA_ACTOR, where it is your own), or choose another"
+        )
     row = {"id": principal, "description": description, "added_by": tx.actor, "added_at": tx.at}
     if not insert_or_ignore(tx.connection, principals, row):
         return False

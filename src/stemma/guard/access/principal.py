@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import normalize
 
 from stemma.core.errors import InvalidName
 from stemma.guard.access.role import Grant
@@ -31,6 +32,15 @@ class Principal:
         }
 
 
+def folded(name: str) -> str:
+    """What a name looks like: two that are alike in this are one to a reader's eye.
+
+    >>> folded("user:Bea") == folded("user:bea")
+    True
+    """
+    return normalize("NFKC", name).casefold()
+
+
 def agent_id(network: str, agent: str) -> str:
     """In whose name an agent acts.
 
@@ -40,10 +50,10 @@ def agent_id(network: str, agent: str) -> str:
     return f"agent:{network}/{agent}"
 
 
-def check_principal(name: str) -> str:
-    """The name, when it is one. Raises InvalidName."""
+def check_principal(name: str, *, said_by: str = "principal") -> str:
+    """The name, when it is one; `said_by` is where it comes from. Raises InvalidName."""
     if not _NAME.fullmatch(name):
         raise InvalidName(
-            "principal", name, "it is user:NAME, service:NAME or agent:NETWORK/AGENT, of letters, digits and ._@+-"
+            said_by, name, "it is user:NAME, service:NAME or agent:NETWORK/AGENT, of letters, digits and ._@+-"
         )
     return name

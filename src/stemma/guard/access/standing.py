@@ -13,6 +13,8 @@ from stemma.guard.access.token import Shown, Token, TokenScope
 from stemma.ledger.authority import Action, Rules, is_agent
 from stemma.store.schema import access_roles, principals, role_grants, tokens
 
+_UNNAMED = ("verdicts", "workspace")  # kinds whose things go by digests and numbers
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -31,16 +33,15 @@ class Standing:
         token = self.token
         if token is None or token.standing(now) != "live":
             told = "no token was given" if token is None else f"token {token.id} is {token.standing(now)}"
-            named = quote(token.principal if token is not None else actor)
-            way_out = f"{self._admins()} issues one, to be set as STEMMA_TOKEN: stemma tokens issue {named}"
-            raise Unauthorized(actor, action, resource, f"this store is governed, and {told}", way_out)
+            named = token.principal if token is not None else actor
+            raise Unauthorized(actor, action, resource, f"this store is governed, and {told}", self._reissuing(named))
         if actor != token.principal and not is_agent(actor):
             missing, way_out = f"token {token.id} is {token.principal}'s", f"use a token of {actor}'s own"
             raise Unauthorized(actor, action, resource, missing, way_out)
         holders = [token.principal, *([actor] if actor in self.agents else [])]
         for holder in holders:
             if not self._granted(holder, action, resource):
-                way_out = f"{self._admins()} grants it with: {self._granting(holder, action, resource)}"
+                way_out = self._granting(holder, action, resource)
                 raise Unauthorized(actor, action, resource, f"no role of {holder} allows it", way_out)
         if not token.scope.allows(action, resource):
             limits = f"{', '.join(token.scope.actions)} on {', '.join(token.scope.resources)}"
@@ -56,13 +57,29 @@ class Standing:
     def _granted(self, principal: str, action: Action, resource: str) -> bool:
         return any(grant.allows(self.roles, action, resource) for grant in self.grants.get(principal, ()))
 
+    def _reissuing(self, principal: str) -> str:
+        if self._named_admins() == [principal]:  # whom nobody else can give a token
+            return (
+                "set STEMMA_TOKEN to your own; where that is lost, with the key of the audit log: stemma access recover"
+            )
+        return f"{self._admins()} issues one, to be set as STEMMA_TOKEN: stemma tokens issue {quote(principal)}"
+
     def _granting(self, principal: str, action: Action, resource: str) -> str:
-        role = next((one.name for one in self.roles.values() if one.allows(action, resource)), "ROLE")
-        return f"stemma access grant {principal} {role} --on {quote(resource)}"
+        if action is Action.GRANT:  # who may say who may do what is not a thing to ask for in passing
+            return f"{self._admins()} can do it"
+        held = {grant.role for grant in self.grants.get(principal, ())}
+        known = sorted(self.roles.values(), key=lambda role: role.name not in held)
+        role = next((one.name for one in known if one.allows(action, resource)), "ROLE")
+        return (
+            f"{self._admins()} grants it with: stemma access grant {principal} {role} --on {quote(_widened(resource))}"
+        )
 
     def _admins(self) -> str:
-        found = [name for name, grants in self.grants.items() if any(grant.role == ADMIN for grant in grants)]
-        return f"an admin ({', '.join(sorted(found)[:3])})" if found else "an admin"
+        found = self._named_admins()
+        return f"an admin ({', '.join(found[:3])})" if found else "an admin"
+
+    def _named_admins(self) -> list[str]:
+        return sorted(name for name, grants in self.grants.items() if any(grant.role == ADMIN for grant in grants))
 
 
 def standing_of(connection: Connection, stamp: str, rules: Rules, shown: Shown | None) -> Standing:
@@ -108,4 +125,14 @@ def _known(connection: Connection, shown: Shown) -> Token | None:
 
 def _issuing(token: Token, action: Action, resource: str) -> str:
     actions = "" if EVERYTHING in token.scope.actions else f" --action {action}"
-    return f"stemma tokens issue {token.principal}{actions} --on {quote(resource)}"
+    return f"stemma tokens issue {token.principal}{actions} --on {quote(_widened(resource))}"
+
+
+def _widened(resource: str) -> str:
+    """The pattern to grant: of what is one among many that nobody names by hand, and of a listing, all of its kind.
+
+    >>> _widened("verdicts:/6e340b"), _widened("prompts:/"), _widened("prompts:/support/triage")
+    ('verdicts:/*', 'prompts:/*', 'prompts:/support/triage')
+    """
+    kind, _, rest = resource.partition(":/")
+    return f"{kind}:/*" if kind in _UNNAMED else f"{resource}*" if not rest or rest.endswith("/") else resource
