@@ -206,7 +206,7 @@ class Networks:
         """
         for manifest in manifests:
             self._records.folders[manifest.name] = manifest.folder.resolve()
-        self._may_use_one(sorted({*self._records.agents(), *self._records.folders}))
+        self._may_use_one(sorted({*self._records.names(), *self._records.folders}))
         return self._worker(settings)
 
     def _worker(self, settings: WorkerSettings) -> "Worker":
@@ -274,7 +274,7 @@ class Networks:
         with self._scope.read() as connection:
             may_read(self._scope, connection, network or "")
         found = self._records.ls(status=status, asking=asking, network=network, batch=batch, limit=limit)
-        if network is not None and not found and network not in (known := self._records.agents()):
+        if network is not None and not found and network not in (known := self._records.names()):
             there = ", ".join(sorted(known)) or "none"
             raise NotFound(f"no network {network!r} was run here{near(network, known)}; there are: {there}")
         return found

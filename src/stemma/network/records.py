@@ -149,6 +149,11 @@ class Records:
             self._networks[digest] = Network.from_json(json.loads(row.body), folder=folder)
         return self._networks[digest]
 
+    def names(self) -> list[str]:
+        """The networks that were ever pinned here, by name, whether what was written down of them can be read or not."""
+        with self._scope.read() as connection:
+            return list(connection.scalars(select(networks.c.name).distinct().order_by(networks.c.name)))
+
     def agents(self) -> dict[str, set[str]]:
         """The agents of every network that was ever pinned here, by the network's name."""
         known: dict[str, set[str]] = {}
