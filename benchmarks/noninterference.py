@@ -18,6 +18,7 @@ was faster. With the guard off most networks differ: the experiment can find som
 
 import argparse
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -115,6 +116,8 @@ def compared_by(
 def compared(seeds: Sequence[int], *, guarded: bool = True, worlds: tuple[str, str] = _WORLDS) -> Result:
     """What comes of the networks of these seeds, each run in both worlds."""
     result = Result()
+    # Policies may permit a tool that nobody came to hold, of which each run would warn.
+    logging.getLogger("stemma.network").setLevel(logging.ERROR)
     with TemporaryDirectory(prefix="stemma-worlds-") as name:
         folder = Path(name)
         networks = {seed: drawn_network(seed, folder, guarded=guarded) for seed in seeds}
