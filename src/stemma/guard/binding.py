@@ -23,7 +23,7 @@ def binding(
         {
             "tool": tool,
             "arguments": dict(arguments),
-            "labels": {name: label.to_json() for name, label in sorted(labels.items())},
+            "labels": {name: label.to_json() for name, label in labels.items()},
             "policy": version,
             "expires": expires,
             "reveals": list(reveals),
