@@ -54,11 +54,11 @@ def _is_plain(value: Any, *, in_order: bool = False) -> bool:
         return bool(-_LARGEST_INTEGER <= value <= _LARGEST_INTEGER)
     # Loops, and no call for the texts that most values are: this is the hot path of storing candidates.
     if kind is dict:
-        if in_order and list(value) != sorted(value):
-            return False
+        before = ""
         for key, item in value.items():
-            if type(key) is not str or not key.isascii():
+            if type(key) is not str or not key.isascii() or (in_order and key < before):
                 return False
+            before = key
             if type(item) is not str and not _is_plain(item, in_order=in_order):
                 return False
         return True
