@@ -246,7 +246,15 @@ def test_archive_of_another_version_says_what_to_do(archive: Path, empty: Settin
             restore(empty, rewritten(archive, change))
     no_zip = archive.with_name("notes.txt")
     no_zip.write_text("not a ZIP file")
-    for path, error in ((no_zip, "not a whole backup"), (archive.with_name("gone.zip"), "No such file")):
+    later = archive.with_name("later.zip")
+    entry = archive.read_bytes()
+    at = entry.index(b"PK\x01\x02") + 6  # of the directory's first entry: the version of ZIP that it takes to read it
+    later.write_bytes(entry[:at] + b"\x68" + entry[at + 1 :])
+    for path, error in (
+        (no_zip, "not a whole backup"),
+        (later, "not a whole backup: zip file version 10.4"),
+        (archive.with_name("gone.zip"), "No such file"),
+    ):
         with pytest.raises(InvalidData, match=error):
             restore(empty, path)
 

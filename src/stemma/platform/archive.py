@@ -245,7 +245,7 @@ def opened(path: Path) -> Iterator[Archive]:
     """Opens an archive. Raises InvalidData when it is none, or is cut off."""
     try:
         file = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
         raise InvalidData(path, f"not a whole backup: {error}; nothing was restored, take another one") from error
     except OSError as error:
         raise InvalidData(path, f"the backup cannot be read: {error.strerror}; check the path") from error
