@@ -8,6 +8,7 @@ from typing import Any
 from stemma.core.trust import TRUSTED, Confidentiality, Integrity, TrustLabel, join_all
 from stemma.guard.handles import Filled, UnknownHandle
 from stemma.guard.text import TOKEN, inert
+from stemma.guard.text.finding import inside
 from stemma.network.message import NOTHING, Part
 from stemma.network.quarantine import Sight
 from stemma.network.tools.invoking import check_arguments
@@ -135,15 +136,9 @@ def handed_over(call: Wanted) -> Mapping[str, Any]:
 
 
 def _inert(value: Any, source: str) -> Any:
-    match value:
-        case str():
-            return inert(value, source)
-        case Mapping():
-            return {key: _inert(item, source) for key, item in value.items()}
-        case list():
-            return [_inert(item, source) for item in value]
-        case _:
-            return value
+    if isinstance(value, str):
+        return inert(value, source)
+    return inside(value, "", lambda key, _: key, lambda one, _: _inert(one, source))
 
 
 def checked(call: Wanted) -> None:
